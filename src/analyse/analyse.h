@@ -1,0 +1,91 @@
+/*
+ * Reports as data: flat and cumulative figures by function, line or address; callers and callees; trees; intervals.
+ * Computes, never prints. Results borrow strings from their profile and live in their own arena.
+ */
+#ifndef SEEP_ANALYSE_H
+#define SEEP_ANALYSE_H
+
+#include "profile/profile.h"
+
+enum seep_granularity { SEEP_BY_FUNCTION, SEEP_BY_LINE, SEEP_BY_ADDRESS };
+
+struct seep_analyse_options {
+	uint32_t type;              /* index of the sort value in the profile's types */
+	enum seep_granularity by;
+	bool all_frames;            /* false: allocator, container and runtime leaf frames fold into the first user frame */
+	double outlived_s;          /* threshold of the "outlived" share; 0: 60 */
+	double min_value;           /* rows with |cum| below are hidden and counted */
+};
+
+/* One figure with its error. */
+struct seep_figure {
+	double value, variance;
+	uint64_t nr; /* samples it stands on; 0 with variance 0: exact */
+};
+/*
+ * 95 % interval of a figure: normal from 20 samples on, exact Poisson (Fay and Feuer's for weighted sums) below;
+ * [value, value] when exact. No sample at all: [0, 3 T] where T = `period`.
+ */
+void seep_interval(const struct seep_figure *f, double period, double *low, double *high);
+
+struct seep_row {
+	const char *function, *file, *module, *build_id; /* "" unknown; function falls back to module+0xoffset */
+	uint32_t line;
+	uint64_t addr;              /* address in the ELF file, for SEEP_BY_ADDRESS */
+	bool is_inlined;
+	struct seep_figure flat[SEEP_PROFILE_MAX_VALUES], cum[SEEP_PROFILE_MAX_VALUES];
+	double age_median_s;        /* byte-weighted median age of its survivors (flat; cum when it has no flat); NaN unknown */
+	double outlived_share;      /* share of those bytes older than outlived_s; NaN unknown */
+};
+
+struct seep_table {
+	struct seep_arena arena;
+	struct seep_row *rows;      /* sorted by |flat| of `type`, then |cum|, then name */
+	size_t nr_rows, nr_hidden;
+	struct seep_figure total[SEEP_PROFILE_MAX_VALUES];
+	double age_median_s, outlived_share; /* of all */
+};
+SEEP_NODISCARD enum seep_status seep_analyse_top(const struct seep_profile *p, const struct seep_analyse_options *o,
+                                                 struct seep_table **out, struct seep_error *err);
+void seep_table_free(struct seep_table *t);
+
+/* Call tree, root first; node 0 is the root of all. */
+struct seep_node {
+	const struct seep_row *row;  /* flat/cum in row are the whole function's; the node's own figures are here: */
+	struct seep_figure flat, cum; /* of `type` */
+	double age_median_s;
+	uint32_t parent, first_child, next_sibling; /* SEEP_NO_ID none; siblings sorted by |cum| */
+	uint32_t depth;
+};
+struct seep_tree {
+	struct seep_table *table;
+	struct seep_arena arena;
+	struct seep_node *nodes;
+	size_t nr_nodes;
+};
+SEEP_NODISCARD enum seep_status seep_analyse_tree(const struct seep_profile *p, const struct seep_analyse_options *o,
+                                                  struct seep_tree **out, struct seep_error *err);
+void seep_tree_free(struct seep_tree *t);
+
+/* Callers and callees of every function whose name matches; `match` is asked once per row. */
+struct seep_edge {
+	const struct seep_row *other;
+	struct seep_figure value;
+};
+struct seep_peek {
+	const struct seep_row *row;
+	struct seep_edge *callers, *callees; /* sorted by value */
+	size_t nr_callers, nr_callees;
+};
+struct seep_peeks {
+	struct seep_table *table;
+	struct seep_arena arena;
+	struct seep_peek *peeks;
+	size_t nr_peeks;
+};
+SEEP_NODISCARD enum seep_status seep_analyse_peek(const struct seep_profile *p, const struct seep_analyse_options *o,
+                                                  bool (*match)(const char *function, void *data), void *data,
+                                                  struct seep_peeks **out, struct seep_error *err);
+void seep_peeks_free(struct seep_peeks *k);
+
+#endif

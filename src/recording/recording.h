@@ -1,0 +1,118 @@
+/*
+ * Reading recordings (and the two things that a tool may write into one: the control word, the system ring and end).
+ *
+ * Format: layout.h and docs/recording-format.md. Every byte is untrusted. A live file is read with pread while its
+ * writer goes on; a slot that keeps changing is read again a few times, then counted as in flight.
+ * Ownership: a recording owns everything reachable from it; free it once. Threads: one object, one thread at a time.
+ */
+#ifndef SEEP_RECORDING_H
+#define SEEP_RECORDING_H
+
+#include "base/base.h"
+#include "profile/profile.h"
+#include "recording/layout.h"
+
+struct seep_rec_counters_of { /* per stack, index = stack */
+	struct seep_rec_counters c;
+	struct seep_rec_history history; /* nr_points 0: none */
+};
+
+struct seep_recording {
+	struct seep_arena arena;
+	char *path;
+	struct seep_rec_header header; /* validated; strings are NUL-terminated */
+	struct seep_rec_words words;
+	struct seep_rec_status status;
+	struct seep_rec_ended ended;   /* how 0: not written */
+	struct seep_rec_period *periods;
+	size_t nr_periods;
+	struct seep_rec_module *modules; /* indexed by module number; an invalid slot is zeroed */
+	size_t nr_modules;
+	struct seep_rec_stack *stacks;   /* indexed by stack number; an invalid slot is zeroed */
+	struct seep_rec_counters_of *counters;
+	size_t nr_stacks;
+	uint64_t *frames;
+	size_t nr_frames;
+	struct seep_rec_sample *samples; /* the valid ones, packed */
+	size_t nr_samples;
+	struct seep_rec_thread *threads; /* indexed by thread number */
+	size_t nr_threads;
+	struct seep_rec_ring *ring;      /* sorted by time */
+	size_t nr_ring;
+	struct seep_rec_system *system;  /* sorted by time */
+	size_t nr_system;
+	/* What was wrong with the bytes. */
+	size_t nr_torn_samples, nr_torn_counters, nr_torn_other; /* slots neither empty nor valid, after the retries */
+	uint64_t missing_bytes;          /* the file is this much shorter than its header says */
+};
+
+/*
+ * Reads the recording at `path`. Sets *out on SEEP_OK and, with the valid prefix, on SEEP_ERR_TRUNCATED.
+ * SEEP_ERR_FORMAT: not a recording, or its header is corrupt. SEEP_ERR_UNSUPPORTED: another major version.
+ */
+SEEP_NODISCARD enum seep_status seep_recording_read(const char *path, struct seep_recording **out, struct seep_error *err);
+/* The same from memory (a member of a bundle, the fuzzer). `name` is used in messages. */
+SEEP_NODISCARD enum seep_status seep_recording_parse(const char *name, const void *bytes, size_t len,
+                                                     struct seep_recording **out, struct seep_error *err);
+/* Only header, words, status, ended: what a list needs. The other fields are empty. */
+SEEP_NODISCARD enum seep_status seep_recording_read_header(const char *path, struct seep_recording **out,
+                                                           struct seep_error *err);
+void seep_recording_free(struct seep_recording *r);
+
+/* True when the first bytes are a recording's magic. */
+bool seep_recording_is(const void *bytes, size_t len);
+
+/* Time of the last event in seconds since the epoch: what ages of a dead process count to. */
+double seep_recording_last_s(const struct seep_recording *r);
+/* Seconds since the epoch at CLOCK_MONOTONIC `now_ns`, for a process that is alive on this boot. */
+double seep_recording_now_s(const struct seep_recording *r, uint64_t now_ns);
+
+/* ---- estimates (§9 of the format) ---- */
+
+struct seep_weight {
+	double objects, bytes, objects_var, bytes_var;
+};
+/* Weight of one sampled block of `size` bytes at `period`. */
+struct seep_weight seep_weight_of(uint64_t size, uint64_t period);
+
+struct seep_estimate {
+	double objects, bytes, objects_var, bytes_var;
+	uint64_t nr_samples;
+};
+/* In-use totals over the live samples of one kind (SEEP_REC_KIND_…). */
+struct seep_estimate seep_recording_inuse(const struct seep_recording *r, uint8_t kind);
+/* Allocated since the start, over the stacks of one kind. */
+struct seep_estimate seep_recording_alloc(const struct seep_recording *r, uint8_t kind);
+
+/*
+ * As a profile: types alloc_objects, alloc_space, inuse_objects, inuse_space; one row per live sample (with its age) and
+ * one per stack for the allocation totals; mappings from modules. Kind SEEP_REC_KIND_HEAP or _MMAP.
+ * `now_s` as above. Not symbolised: see symbol/.
+ */
+SEEP_NODISCARD enum seep_status seep_recording_profile(const struct seep_recording *r, uint8_t kind, double now_s,
+                                                       struct seep_profile **out, struct seep_error *err);
+
+/* ---- what a tool writes ---- */
+
+/*
+ * Sets the control word. `period` 0 keeps the present one. `on` -1 keeps, 0 off, 1 on.
+ * SEEP_ERR_IO (EACCES) when the file may not be written.
+ */
+SEEP_NODISCARD enum seep_status seep_recording_control(const char *path, uint64_t period, int on, struct seep_error *err);
+
+/* A writer of the system ring of one recording; keeps it open (O_RDWR), spaces entries out when the ring is full. */
+struct seep_recording_writer;
+SEEP_NODISCARD enum seep_status seep_recording_writer_open(const char *path, struct seep_recording_writer **out,
+                                                           struct seep_error *err);
+const struct seep_rec_header *seep_recording_writer_header(const struct seep_recording_writer *w);
+/* `s->time_us` is filled by the caller; checksum and place are the writer's. */
+SEEP_NODISCARD enum seep_status seep_recording_writer_system(struct seep_recording_writer *w, struct seep_rec_system s,
+                                                             struct seep_error *err);
+SEEP_NODISCARD enum seep_status seep_recording_writer_ended(struct seep_recording_writer *w, struct seep_rec_ended e,
+                                                            struct seep_error *err);
+/* Names a thread that the recorder could not name (found in /proc). Does nothing if it already has a name. */
+SEEP_NODISCARD enum seep_status seep_recording_writer_thread_name(struct seep_recording_writer *w, uint32_t tid,
+                                                                  const char *name, struct seep_error *err);
+void seep_recording_writer_close(struct seep_recording_writer *w);
+
+#endif
