@@ -32,7 +32,7 @@ enum {
 	SEEP_REC_SEC_STATUS = 1,   /* 2 copies of struct seep_rec_status */
 	SEEP_REC_SEC_PERIODS = 2,  /* struct seep_rec_period, append only */
 	SEEP_REC_SEC_MODULES = 3,  /* struct seep_rec_module, append only; entry 0 is unused */
-	SEEP_REC_SEC_STACKS = 4,   /* struct seep_rec_stack, append only; entry 0 is "stack unknown" */
+	SEEP_REC_SEC_STACKS = 4,   /* struct seep_rec_stack, append only; entries 0 and 1 are "stack unknown" */
 	SEEP_REC_SEC_FRAMES = 5,   /* uint64_t, append only pool that stacks point into */
 	SEEP_REC_SEC_COUNTERS = 6, /* per stack 2 copies of struct seep_rec_counters, the valid one with the higher seq counts */
 	SEEP_REC_SEC_HISTORY = 7,  /* per stack struct seep_rec_history */
@@ -99,7 +99,8 @@ struct seep_rec_words {
 	uint64_t control;                /* written by anyone who may: bit 63 on; bits 62–48 a serial; bits 47–0 period in bytes */
 	uint64_t children_unrecorded;    /* added to by forked children that could not make a recording */
 	uint64_t heartbeat_us;           /* time of the newest event; the recorder's */
-	uint64_t reserved[5];
+	uint64_t samples_high;           /* slots of the samples section ever used: readers stop there; the recorder's */
+	uint64_t reserved[4];
 };
 #define SEEP_REC_WORDS_OFFSET 4096u
 #define SEEP_REC_CONTROL_ON (1ull << 63)
@@ -145,11 +146,10 @@ struct seep_rec_status {
 	uint64_t cost_ns;         /* time spent in the slow path, estimated; 0 unknown */
 	uint64_t private_bytes;   /* anonymous memory mapped by the recorder */
 	uint64_t nr_stacks, nr_modules, nr_threads, nr_frames; /* used so far (high-water) */
-	uint64_t samples_high;    /* slots of the samples section ever used: readers may stop there */
 	uint64_t exit_us;         /* time of the exit mark, 0 none */
 	uint64_t estimated_since_us; /* UINT64_MAX: every allocation so far was recorded (period 1 all along) */
 	uint64_t unwind_frames, unwind_misses; /* frames walked; rules that had to be computed */
-	uint64_t reserved[30];
+	uint64_t reserved[31];
 	uint64_t checksum;
 };
 
@@ -192,7 +192,7 @@ struct seep_rec_module {
 #define SEEP_REC_FRAME_MODULE(frame) ((uint32_t)((frame) >> 48))
 #define SEEP_REC_FRAME_OFFSET(frame) ((frame) & 0xffffffffffffull)
 
-/* 32 bytes. */
+/* 32 bytes. Stack 0 is the unknown stack of the heap, stack 1 the unknown stack of mappings; neither has frames. */
 struct seep_rec_stack {
 	uint32_t first_frame; /* index in the frames section */
 	uint16_t nr_frames;
