@@ -49,5 +49,7 @@ enum seep_frame_class {
 };
 /* By demangled function name and module path ("" unknown). From one table (frames.c), each row with its reason. */
 enum seep_frame_class seep_frame_class_of(const char *function, const char *module);
+/* Code that starts programs and threads or loads objects: at the root of stacks, never what holds memory. */
+bool seep_frame_is_start(const char *function, const char *module);
 
 #endif
