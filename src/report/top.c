@@ -1,0 +1,171 @@
+#include "report/draw.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { FLAT, FLAT_ERROR, FLAT_SHARE, SUM, CUM, CUM_ERROR, CUM_SHARE, OBJECTS, OTHER, AGE, OUTLIVED, FUNCTION, PLACE, NR_COLUMNS };
+
+/* Left out first on a narrow line: what the other columns tell as well. */
+static const struct seep_column all_columns[NR_COLUMNS] = {
+	[FLAT] = {"flat", SEEP_COLUMN_RIGHT, 0, 0},
+	[FLAT_ERROR] = {"95%", SEEP_COLUMN_RIGHT, 0, 0},
+	[FLAT_SHARE] = {"flat%", SEEP_COLUMN_RIGHT, 0, 1},
+	[SUM] = {"sum%", SEEP_COLUMN_RIGHT, 0, 8},
+	[CUM] = {"cum", SEEP_COLUMN_RIGHT, 0, 3},
+	[CUM_ERROR] = {"95%", SEEP_COLUMN_RIGHT, 0, 7},
+	[CUM_SHARE] = {"cum%", SEEP_COLUMN_RIGHT, 0, 4},
+	[OBJECTS] = {"objects", SEEP_COLUMN_RIGHT, 0, 9},
+	[OTHER] = {"alloc", SEEP_COLUMN_RIGHT, 0, 6},
+	[AGE] = {"age", SEEP_COLUMN_RIGHT, 0, 2},
+	[OUTLIVED] = {">60s", SEEP_COLUMN_RIGHT, 0, 5},
+	[FUNCTION] = {"function", SEEP_COLUMN_CUT, 24, 0},
+	[PLACE] = {"source", SEEP_COLUMN_CUT_START, 14, 10},
+};
+
+struct top {
+	struct seep_column columns[NR_COLUMNS];
+	int ids[NR_COLUMNS]; /* which of all_columns each is */
+	size_t nr_columns;
+	uint32_t objects, other; /* types of these columns, SEEP_NO_ID none */
+	char other_title[32], outlived_title[SEEP_UNIT_MAX + 1];
+};
+
+static bool is_bytes_type(const struct seep_profile *p, uint32_t type)
+{
+	return type == SEEP_INUSE_SPACE || type == SEEP_ALLOC_SPACE || p->nr_types != SEEP_NR_HEAP_VALUES;
+}
+
+static bool is_alloc_type(uint32_t type)
+{
+	return type == SEEP_ALLOC_SPACE || type == SEEP_ALLOC_OBJECTS;
+}
+
+static bool is_wanted(const struct top *top, const struct seep_profile *p, const struct seep_report_options *o, int id)
+{
+	switch (id) {
+	case FLAT_ERROR:
+	case CUM_ERROR:
+		return o->with_errors;
+	case OBJECTS:
+		return top->objects != SEEP_NO_ID;
+	case OTHER:
+		return top->other != SEEP_NO_ID;
+	case AGE:
+	case OUTLIVED:
+		return p->samples.age_s != NULL;
+	default:
+		return true;
+	}
+}
+
+static void choose_columns(struct top *top, const struct seep_profile *p, const struct seep_report_options *o)
+{
+	char age[SEEP_UNIT_MAX];
+
+	top->other = draw_other_type(p, o->type);
+	top->objects = SEEP_NO_ID;
+	if (is_bytes_type(p, o->type) && p->nr_types == SEEP_NR_HEAP_VALUES)
+		top->objects = is_alloc_type(o->type) ? SEEP_ALLOC_OBJECTS : SEEP_INUSE_OBJECTS;
+	snprintf(top->other_title, sizeof(top->other_title), "%s", is_alloc_type(o->type) ? "inuse" : "alloc");
+	snprintf(top->outlived_title, sizeof(top->outlived_title), ">%s", seep_format_seconds(age, o->outlived_s));
+	for (int id = 0; id < NR_COLUMNS; id++) {
+		struct seep_column *c = &top->columns[top->nr_columns];
+
+		if (!is_wanted(top, p, o, id))
+			continue;
+		*c = all_columns[id];
+		if (id == OTHER)
+			c->title = top->other_title;
+		if (id == OUTLIVED)
+			c->title = top->outlived_title;
+		top->ids[top->nr_columns++] = id;
+	}
+}
+
+static void add_text(struct seep_text_table *t, char *text)
+{
+	seep_text_table_add(t, "%s", text ? text : "?");
+	free(text);
+}
+
+static void add_cell(struct seep_text_table *t, const struct top *top, const struct seep_profile *p,
+                     const struct seep_row *r, double sum, double total, const struct seep_report_options *o, int id)
+{
+	const struct seep_figure *flat = &r->flat[o->type], *cum = &r->cum[o->type];
+	char text[DRAW_MAX] = "";
+
+	switch (id) {
+	case FLAT: draw_value(text, p, o->type, flat->value); break;
+	case FLAT_ERROR: draw_error(text, p, o->type, flat, o->period); break;
+	case FLAT_SHARE: draw_share(text, flat->value, total); break;
+	case SUM: draw_share(text, sum, total); break;
+	case CUM: draw_value(text, p, o->type, cum->value); break;
+	case CUM_ERROR: draw_error(text, p, o->type, cum, o->period); break;
+	case CUM_SHARE: draw_share(text, cum->value, total); break;
+	case OBJECTS: draw_value(text, p, top->objects, r->flat[top->objects].value); break;
+	case OTHER: draw_value(text, p, top->other, r->flat[top->other].value); break;
+	case AGE: draw_age(text, r->age_median_s); break;
+	case OUTLIVED: draw_portion(text, r->outlived_share); break;
+	case FUNCTION: add_text(t, draw_function(r, o->by)); return;
+	case PLACE: add_text(t, draw_place(r, o->style.width != 0)); return;
+	default: break;
+	}
+	seep_text_table_add(t, "%s", text);
+}
+
+static double add_rows(struct seep_text_table *text, const struct top *top, const struct seep_profile *p,
+                       const struct seep_table *t, size_t nr, const struct seep_report_options *o)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		sum += t->rows[i].flat[o->type].value;
+		for (size_t c = 0; c < top->nr_columns; c++)
+			add_cell(text, top, p, &t->rows[i], sum, t->total[o->type].value, o, top->ids[c]);
+	}
+	return sum;
+}
+
+/* What the table does not show: rows past the last one, rows below --min. */
+static void write_rest(FILE *out, const struct seep_profile *p, const struct seep_table *t, size_t nr, double sum,
+                       const struct seep_report_options *o)
+{
+	char value[DRAW_MAX], share[DRAW_MAX], least[DRAW_MAX];
+	double total = t->total[o->type].value, shown = sum;
+
+	if (nr < t->nr_rows) {
+		for (size_t i = nr; i < t->nr_rows; i++)
+			sum += t->rows[i].flat[o->type].value;
+		fprintf(out, "%zu more rows: %s, %s of the total; --nr=0 shows all\n", t->nr_rows - nr,
+		        draw_value(value, p, o->type, sum - shown), draw_share(share, sum - shown, total));
+	}
+	if (t->nr_hidden)
+		fprintf(out, "%zu rows with cum below %s hidden (--min): %s, %s of the total\n", t->nr_hidden,
+		        draw_value(least, p, o->type, o->min_value), draw_value(value, p, o->type, total - sum),
+		        draw_share(share, total - sum, total));
+	if (!t->nr_rows && !t->nr_hidden)
+		fputs("nothing was recorded\n", out);
+}
+
+enum seep_status seep_report_top(FILE *out, const struct seep_head *head, const struct seep_profile *p,
+                                 const struct seep_table *t, const struct seep_report_options *o)
+{
+	struct top top = {.nr_columns = 0};
+	struct seep_text_table *text;
+	enum seep_status status;
+	unsigned nr_lines;
+	size_t nr;
+	double sum;
+
+	choose_columns(&top, p, o);
+	text = seep_text_table_new(top.columns, top.nr_columns);
+	if (!text)
+		return SEEP_ERR_NOMEM;
+	nr_lines = draw_head(out, head, p, t->total, o);
+	nr = draw_nr_rows(o, t->nr_rows, nr_lines);
+	sum = add_rows(text, &top, p, t, nr, o);
+	status = t->nr_rows ? seep_text_table_write(text, &o->style, out) : SEEP_OK;
+	write_rest(out, p, t, nr, sum, o);
+	seep_text_table_free(text);
+	return status;
+}
