@@ -1,5 +1,6 @@
 /*
- * What every part stands on: status and error, bounded reader, growing buffer, arena, strings, hashing, units.
+ * What every part stands on: status and error, bounded reader, growing buffer, arena, strings, hashing, units,
+ * JSON out.
  *
  * Errors: the status is the return value, results come by out-parameter and are set only on SEEP_OK (readers also set
  * them on SEEP_ERR_TRUNCATED, with the valid prefix). The first error wins: the deepest place knows the offset; outer
@@ -47,7 +48,7 @@ enum seep_status seep_fail(struct seep_error *err, enum seep_status status, cons
 /* The same with a byte offset. */
 enum seep_status seep_fail_at(struct seep_error *err, enum seep_status status, uint64_t offset, const char *fmt, ...)
 	SEEP_PRINTF(4, 5);
-/* The same with an errno; appends ": " and its text. */
+/* The same with an errno; appends ": " and its text. SEEP_ERR_NOMEM for ENOMEM, else SEEP_ERR_IO. */
 enum seep_status seep_fail_errno(struct seep_error *err, int sys_errno, const char *fmt, ...) SEEP_PRINTF(3, 4);
 /* Puts "prefix: " before what *err says (cut to fit). */
 void seep_error_prefix(struct seep_error *err, const char *fmt, ...) SEEP_PRINTF(2, 3);
@@ -132,9 +133,9 @@ SEEP_NODISCARD bool seep_parse_bytes(const char *text, uint64_t *out);
 SEEP_NODISCARD bool seep_parse_seconds(const char *text, double *out);
 
 #define SEEP_UNIT_MAX 32
-/* "0B", "512B", "12.5kB", "96.3MB", "1.2GB" with pprof's rules (powers of 1024, at most two decimals). Returns out. */
+/* "0B", "512B", "12.50kB", "96.31MB", "2GB": pprof's rules (powers of 1024, two decimals or none). Returns out. */
 char *seep_format_bytes(char out[SEEP_UNIT_MAX], double bytes);
-/* "0s", "250ms", "41s", "12m", "3h20m", "2d4h". */
+/* "0s", "250ms", "41s", "1m30s", "12m", "3h20m", "2d4h"; "-" when not finite, as for bytes and counts. */
 char *seep_format_seconds(char out[SEEP_UNIT_MAX], double seconds);
 /* 1234567 as "1,234,567". */
 char *seep_format_count(char out[SEEP_UNIT_MAX], double count);
@@ -146,7 +147,41 @@ char *seep_format_hex(char *out, const uint8_t *bytes, size_t len);
 /* Copies text for a terminal: control characters and invalid UTF-8 become U+FFFD. Returns bytes written without NUL. */
 size_t seep_text_clean(char *out, size_t cap, const char *in, size_t len);
 
+#define SEEP_UTF8_BAD UINT32_MAX
+/*
+ * Decodes the first character. Returns the bytes it takes: 0 only when `len` is 0, 1 with *code SEEP_UTF8_BAD when they
+ * are not valid UTF-8 (overlong forms and surrogates are not).
+ */
+size_t seep_utf8_next(const char *text, size_t len, uint32_t *code);
+
 /* 64-bit hash of bytes, not for hostile input of hash tables that must stay fast (use Verstable's seeds there). */
 uint64_t seep_hash(const void *bytes, size_t len);
+
+/* ---- JSON out (json.c): streaming; nothing is kept but the nesting ---- */
+
+#define SEEP_JSON_MAX_DEPTH 64
+
+struct seep_json {
+	FILE *out; /* the caller's; write errors are found by ferror or seep_out_commit */
+	unsigned depth;
+	bool is_pretty;
+	uint64_t has_members, is_array; /* a bit per level */
+};
+
+/* `is_pretty`: one member a line, two spaces a level, a newline at the end. */
+void seep_json_init(struct seep_json *j, FILE *out, bool is_pretty);
+/* `key` is NULL in arrays and for the outermost value. Every object and array is closed by one seep_json_end. */
+void seep_json_object(struct seep_json *j, const char *key);
+void seep_json_array(struct seep_json *j, const char *key);
+void seep_json_end(struct seep_json *j);
+/* Invalid UTF-8 becomes U+FFFD, control characters are escaped; NULL is null. */
+void seep_json_str(struct seep_json *j, const char *key, const char *text);
+void seep_json_strn(struct seep_json *j, const char *key, const char *text, size_t len);
+void seep_json_u64(struct seep_json *j, const char *key, uint64_t v);
+void seep_json_i64(struct seep_json *j, const char *key, int64_t v);
+/* Shortest form that reads back as the same number; NaN and infinities are null. */
+void seep_json_double(struct seep_json *j, const char *key, double v);
+void seep_json_bool(struct seep_json *j, const char *key, bool v);
+void seep_json_null(struct seep_json *j, const char *key);
 
 #endif
