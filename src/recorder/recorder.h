@@ -1,0 +1,325 @@
+/*
+ * Inside of the recorder: state and calls shared by its files. Nothing here is public.
+ *
+ * Everything runs inside someone else's malloc, in signal handlers, in forked children: no allocation, no lock that is
+ * waited for, no libc state, errno untouched (raw system calls only, sys.h). The exact state ("private truth") lives in
+ * anonymous memory, so that a forked child has it as it was; the file is its mirror and is only written, except for the
+ * control word.
+ *
+ * Files: hook.c new.c mapping.c process.c (entry points), next.c (the allocator behind us), sampler.c (when),
+ * samples.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the recording), status.c
+ * (totals over time, losses), fork.c (children), unwind.h (the walker).
+ */
+#ifndef SEEP_RECORDER_H
+#define SEEP_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "recorder/unwind.h"
+#include "recording/layout.h"
+
+#define SEEP_EXPORT __attribute__((visibility("default")))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Relaxed unless the name says more; each use that needs order says why. */
+#define load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
+#define cas(p, old_ptr, new) __atomic_compare_exchange_n(p, old_ptr, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+
+/* ---- per thread ---- */
+
+struct seep_thread {
+	uint64_t left;     /* bytes until the next look: an allocation of `left` bytes or more takes the slow path */
+	uint64_t period;   /* of the draw that `left` comes from; 0: not drawn yet */
+	uint64_t random[2];
+	struct seep_walk_thread walk_thread;
+	struct seep_walk walk; /* here and not on the stack: alternate signal stacks are small */
+	uint32_t fork_count;   /* seep.fork_count when it was set up */
+	uint32_t index;        /* in the threads section */
+	uint32_t tick;         /* slow calls of this thread, for measuring a share of them */
+	uint8_t is_far;        /* `left` is not the sampling point, only the way to the next look */
+	uint8_t busy;          /* inside the slow path: an allocation now is ours or a signal handler's */
+};
+extern __thread struct seep_thread seep_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* ---- the allocator behind us (next.c) ---- */
+
+/* Every entry is callable at any time: before they are found, they lead to functions that find them first. */
+struct seep_next {
+	void *(*malloc)(size_t);
+	void (*free)(void *);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+	void *(*reallocarray)(void *, size_t, size_t); /* NULL: the C library has none */
+	void *(*memalign)(size_t, size_t);
+	void *(*aligned_alloc)(size_t, size_t);
+	int (*posix_memalign)(void **, size_t, size_t);
+	void *(*valloc)(size_t);
+	void *(*pvalloc)(size_t);
+	void (*free_sized)(void *, size_t);                 /* NULL: free is called */
+	void (*free_aligned_sized)(void *, size_t, size_t); /* NULL: free is called */
+	void *(*mmap)(void *, size_t, int, int, int, int64_t);
+	int (*munmap)(void *, size_t);
+	void *(*mremap)(void *, size_t, size_t, int, void *);
+	int (*prctl)(int, unsigned long, unsigned long, unsigned long, unsigned long);
+	int (*pthread_setname_np)(unsigned long, const char *);
+	void (*exit_now)(int);   /* _exit */
+	void (*exit_c99)(int);   /* _Exit */
+};
+extern struct seep_next seep_next __attribute__((visibility("hidden")));
+/* Finds them all; called by the first call of any and by start. Returns false while that is under way on this thread. */
+bool seep_next_find(void);
+/* True for a block given out before the allocator was found; such blocks are never freed. */
+bool seep_is_bootstrap(const void *p);
+size_t seep_bootstrap_size(const void *p);
+/* An address inside the object that defines the next malloc; its path is filled in. */
+extern uint64_t seep_allocator_start, seep_allocator_end;
+extern char seep_allocator_path[128];
+
+/* ---- the filter of sampled addresses (filter.c) ---- */
+
+#define SEEP_FILTER_BITS 16
+extern uint8_t seep_filter[1u << SEEP_FILTER_BITS] __attribute__((visibility("hidden"), aligned(64)));
+
+/* Multiplicative hash; blocks are at least 8 bytes apart. The high bits of the product depend on all address bits. */
+static inline uint32_t seep_filter_slot(const void *p)
+{
+	return (uint32_t)((uint64_t)(uintptr_t)p * 0x9e3779b97f4a7c15ull >> (64 - SEEP_FILTER_BITS));
+}
+void seep_filter_add(const void *p);
+void seep_filter_remove(const void *p);
+/* Gives counters that were stuck at the top their true values again; `live` calls back with every live address. */
+void seep_filter_rebuild(void (*each)(void (*add)(const void *p)));
+void seep_filter_pin(const void *p); /* for ever: bootstrap blocks */
+
+/* ---- global state ---- */
+
+enum { SEEP_STATE_NEW, SEEP_STATE_STARTING, SEEP_STATE_RECORDING, SEEP_STATE_OFF };
+
+struct seep_options {
+	uint64_t period, size;
+	bool mmap, follow, verbose, exact_size;
+	uint64_t seed;             /* 0: from the kernel */
+	const char *dir;           /* SEEP_DIR; NULL: the defaults */
+	const char *name;          /* NULL: from the executable */
+	char bad_option[96];       /* "size=12Q", "" none */
+};
+void seep_options_read(struct seep_options *o, char **environment);
+
+/* Private truth of one stack's counters. The lock guards only the mirror; sums are atomic. */
+struct seep_stack_truth {
+	uint32_t lock;             /* 0 free, 1 being mirrored, 2 being mirrored and changed again */
+	uint32_t seq;
+	uint64_t alloc_objects, alloc_bytes, alloc_objects_var, alloc_bytes_var, freed_objects, freed_bytes; /* doubles' bits */
+	uint32_t nr_alloc, nr_freed;
+	uint32_t lifetimes[SEEP_REC_NR_LIFETIMES];
+	uint64_t last_alloc_us;
+};
+
+/* Where things are in a recording of a given size; the same for memory and file. */
+struct seep_plan {
+	uint64_t file_bytes;
+	struct seep_rec_section sections[SEEP_REC_NR_SECTIONS]; /* index = kind */
+};
+bool seep_plan_make(struct seep_plan *plan, uint64_t file_bytes);
+
+struct seep_state {
+	uint32_t state;
+	uint32_t fork_count;       /* forks between the first process and this one that were noticed */
+	bool is_mirrored;          /* file is mapped and ours; read by anyone, changed by start and fork only */
+	bool is_sandboxed;
+	bool has_wipeonfork;
+	uint8_t *file;             /* mapping of the recording, plan.file_bytes; after fork replaced in place */
+	uint64_t salt, seed;
+	uint64_t epoch_monotonic_ns, epoch_realtime_ns;
+	uint32_t pid;
+	struct seep_plan plan;
+	struct seep_options options;
+	uint64_t private_bytes;
+	uint32_t *cookie;          /* page with MADV_WIPEONFORK: 1 here, 0 in a child that has not been noticed */
+	uint32_t fork_state, fork_again;
+
+	uint64_t period;           /* in force; read by every slow path */
+	uint64_t control;          /* the control word last obeyed */
+	bool is_on;
+
+	/* samples.c */
+	struct seep_rec_sample *samples;
+	uint32_t *next_free;       /* links of the free list, slot + 1 */
+	uint64_t free_head;        /* tag << 32 | slot + 1 */
+	uint32_t nr_samples_cap, samples_high, samples_live, serial;
+	uint64_t full_at;          /* live samples at which the period doubles next */
+	uint64_t *index;           /* fingerprint << 32 | slot + 1 */
+	uint8_t *reach;            /* per line of 8 entries: how many lines further its keys may be */
+	uint32_t index_line_bits;
+
+	/* stacks.c */
+	struct seep_rec_stack *stacks;
+	uint64_t *frames;
+	struct seep_stack_truth *truths;
+	struct seep_rec_history *histories;
+	uint32_t *stack_table;     /* hash table of stack + 1 */
+	uint32_t *stack_hashes;    /* per stack */
+	uint32_t stack_table_bits, nr_stacks, nr_stacks_cap, nr_frames, nr_frames_cap;
+
+	/* threads.c, unwind */
+	struct seep_rec_thread *threads;
+	uint64_t *thread_selfs;    /* per entry: pthread_self() of its newest thread */
+	uint32_t nr_threads, nr_threads_cap;
+	struct seep_rec_module *modules;
+
+	/* status.c */
+	struct seep_rec_status status;
+	uint32_t status_lock;
+	uint64_t cost_sum_ns, nr_costs; /* of the samples that were timed */
+	struct seep_rec_ring *ring;
+	uint32_t nr_ring, ring_lock;
+	uint64_t ring_interval_us, ring_due_us;
+	struct seep_rec_period *periods;
+	uint32_t nr_periods;
+};
+extern struct seep_state seep __attribute__((visibility("hidden")));
+
+/* ---- start.c, file.c, fork.c ---- */
+
+/* Starts recording once; safe to call at any time, does nothing before the C library has its environment. */
+void seep_start(void);
+/* Chooses the size that fits the limits and plans the file. Sets `why` (160 bytes) and returns false if there is no room. */
+bool seep_file_fit(char why[160]);
+/* An address in the executable: its program headers. */
+uint64_t seep_exe_address(void);
+/* new.c: operators new are counted here, because the allocator behind us defines them itself. */
+bool seep_new_is_counted(void);
+void seep_new_find(void);
+/*
+ * Opens, reserves and maps a new recording with a complete header; `replace` is NULL or the mapping to put it in place of.
+ * On failure `why` says it in words.
+ */
+bool seep_file_create(uint8_t *replace, uint64_t start_us, uint32_t forked_from, char why[160]);
+/* Must be the first thing of every slow path: gives a forked child its own recording. */
+static inline void seep_fork_check(void);
+void seep_fork_noticed(void);
+static inline void seep_fork_check(void)
+{
+	if (unlikely(seep.cookie && load_relaxed(seep.cookie) == 0))
+		seep_fork_noticed();
+}
+/* Before the process gives up rights: what must be made is made now, or never. */
+void seep_before_sandbox(void);
+/* Copies all private truth into the file. */
+void seep_mirror_everything(void);
+
+/* Address in the file of entry `i` of a section, and its offset. */
+static inline uint64_t seep_where(uint32_t section, uint64_t i)
+{
+	return seep.plan.sections[section].offset + i * seep.plan.sections[section].entry_bytes;
+}
+/* Copies `nr_bytes` (whole slot, checksum last) to the file; the checksum is made here. */
+void seep_mirror(uint64_t where, const void *slot, size_t nr_bytes);
+static inline struct seep_rec_words *seep_words(void)
+{
+	return (struct seep_rec_words *)(void *)(seep.file + SEEP_REC_WORDS_OFFSET);
+}
+
+/* ---- sampler.c ---- */
+
+/* Tells whether an allocation of `size` bytes is sampled: the period it is sampled at, 0 for no. Re-arms the thread. */
+uint64_t seep_draw(uint64_t size);
+/* One decision without the countdown, for rare large events. */
+uint64_t seep_draw_once(uint64_t size);
+void seep_set_period(uint64_t period, uint32_t cause);
+/* 1 − e^(−size/period); 1 at period 1. */
+double seep_probability(uint64_t size, uint64_t period);
+uint64_t seep_now_us(void);
+void seep_clock_init(void);
+uint64_t seep_clock_ns(int clock_id);
+
+/* ---- samples.c ---- */
+
+struct seep_block {
+	const void *addr;
+	uint64_t size, period, birth_us, first_birth_us;
+	uint32_t stack;
+	uint16_t nr_reallocs;
+	uint8_t kind, entry;
+};
+/* Books a sampled block: walks the stack, takes a slot, enters index and filter. */
+void seep_record(struct seep_block *b, const struct seep_regs *regs);
+/* The same without a walk, for a block that was taken out by seep_take and stays after all. */
+void seep_put_back(const struct seep_block *b);
+/* Takes a block out of index, filter and file. False if it was not sampled. */
+bool seep_take(const void *addr, struct seep_block *out);
+/* Books the end of a taken block's life on its stack. */
+void seep_book_free(const struct seep_block *b);
+/* Slow path of free: takes and books. */
+void seep_forget(const void *addr);
+uint64_t seep_index_bytes(uint32_t nr_samples, uint32_t *line_bits);
+void seep_samples_mirror_all(void);
+void seep_samples_each(void (*add)(const void *p));
+
+/* ---- stacks.c ---- */
+
+uint32_t seep_stack_of(const struct seep_walk *w, uint8_t kind);
+void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us);
+void seep_stack_totals(struct seep_rec_ring *out);
+void seep_stacks_init(void);
+void seep_stacks_mirror_all(void);
+void seep_stacks_unlock_all(void);
+
+/* ---- threads.c ---- */
+
+void seep_threads_init(void);
+uint32_t seep_thread_index(void);
+void seep_thread_renamed(uint64_t self, const char *name);
+void seep_threads_mirror_all(void);
+uint64_t seep_thread_pointer(void);
+void seep_threads_after_fork(void);
+
+/* ---- status.c ---- */
+
+void seep_lost(uint32_t what, uint64_t amount);
+void seep_reason(uint64_t bits);
+void seep_tick(uint64_t now_us); /* once per slow path: ring and status when due */
+void seep_status_mirror(void);
+void seep_period_note(uint64_t period, uint32_t cause);
+void seep_status_mirror_all(void);
+void seep_mark_exit(void);
+
+
+/* The slow path computes with doubles: it must neither see nor change the program's rounding mode and exception flags. */
+static inline uint64_t seep_float_enter(void)
+{
+#if defined(__x86_64__)
+	uint32_t saved, plain = 0x1f80;
+
+	__asm__ volatile("stmxcsr %0" : "=m"(saved));
+	__asm__ volatile("ldmxcsr %0" : : "m"(plain));
+	return saved;
+#elif defined(__aarch64__)
+	uint64_t saved, status;
+
+	__asm__ volatile("mrs %0, fpcr" : "=r"(saved));
+	__asm__ volatile("mrs %0, fpsr" : "=r"(status));
+	__asm__ volatile("msr fpcr, %0" : : "r"(0ull));
+	return saved | status << 32;
+#endif
+}
+static inline void seep_float_leave(uint64_t state)
+{
+#if defined(__x86_64__)
+	uint32_t saved = (uint32_t)state;
+
+	__asm__ volatile("ldmxcsr %0" : : "m"(saved));
+#elif defined(__aarch64__)
+	__asm__ volatile("msr fpcr, %0" : : "r"(state & 0xffffffffu));
+	__asm__ volatile("msr fpsr, %0" : : "r"(state >> 32));
+#endif
+}
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * The live sampled blocks: slots (private truth and mirror in the file), and the index that finds a slot by address.
+ *
+ * No locks. What makes this simple: an address is in the index at most once, and all operations on one address are
+ * ordered by the program itself (it cannot free a block before it has it, nor get it again before it freed it). So only
+ * operations on different addresses run at once, and each needs only an atomic claim of its place.
+ *
+ * The index: lines of 8 entries (one cache line). A key lives in its home line or in one of the next lines; reach[home] says how far
+ * keys of that home have ever gone, so a lookup reads no more lines than that, and removal leaves no tombstones.
+ */
+#include "recorder/recorder.h"
+
+#define ENTRIES_A_LINE 8u
+#define MAX_REACH 255u
+
+/* ---- index ---- */
+
+static uint64_t hash_of(const void *addr)
+{
+	uint64_t h = (uint64_t)(uintptr_t)addr;
+
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
+	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
+	return h ^ h >> 32;
+}
+
+uint64_t seep_index_bytes(uint32_t nr_samples, uint32_t *line_bits)
+{
+	*line_bits = 3;
+	while ((ENTRIES_A_LINE << *line_bits) * 2ull < nr_samples * 3ull)
+		(*line_bits)++;
+	return (ENTRIES_A_LINE * 8ull + 1) << *line_bits;
+}
+
+static uint64_t *line_of(uint64_t hash, uint32_t distance)
+{
+	uint64_t mask = (1ull << seep.index_line_bits) - 1;
+
+	return &seep.index[(((hash >> (64 - seep.index_line_bits)) + distance) & mask) * ENTRIES_A_LINE];
+}
+
+static bool index_insert(const void *addr, uint32_t slot)
+{
+	uint64_t hash = hash_of(addr), entry = hash << 32 | (slot + 1);
+	uint8_t *reach = &seep.reach[hash >> (64 - seep.index_line_bits)];
+
+	for (uint32_t d = 0; d < MAX_REACH && d < 1u << seep.index_line_bits; d++) {
+		uint64_t *line = line_of(hash, d);
+
+		for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
+			uint64_t empty = 0;
+			uint8_t old;
+
+			if (load_relaxed(&line[i]) || !cas(&line[i], &empty, entry))
+				continue;
+			old = load_relaxed(reach);
+			while (old < d && !cas(reach, &old, (uint8_t)d))
+				;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The entry of addr, NULL if there is none. */
+static uint64_t *index_find(const void *addr)
+{
+	uint64_t hash = hash_of(addr);
+	uint32_t reach = load_relaxed(&seep.reach[hash >> (64 - seep.index_line_bits)]);
+
+	for (uint32_t d = 0; d <= reach; d++) {
+		uint64_t *line = line_of(hash, d);
+
+		for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
+			uint64_t entry = load_relaxed(&line[i]);
+			uint32_t slot = (uint32_t)entry - 1;
+
+			if (!entry || (uint32_t)(entry >> 32) != (uint32_t)hash || slot >= seep.nr_samples_cap)
+				continue;
+			if (load_relaxed(&seep.samples[slot].addr) == (uint64_t)(uintptr_t)addr)
+				return &line[i];
+		}
+	}
+	return NULL;
+}
+
+/* ---- slots ---- */
+
+/* The free list is a Treiber stack; the tag in the head's upper half rules out ABA. Returns slot + 1, 0 when full. */
+static uint32_t slot_take(void)
+{
+	uint64_t head = load_acquire(&seep.free_head);
+	uint32_t high;
+
+	while ((uint32_t)head) {
+		uint32_t next = load_relaxed(&seep.next_free[(uint32_t)head - 1]);
+
+		if (cas(&seep.free_head, &head, ((head >> 32) + 1) << 32 | next))
+			return (uint32_t)head;
+	}
+	high = load_relaxed(&seep.samples_high);
+	while (high < seep.nr_samples_cap)
+		if (cas(&seep.samples_high, &high, high + 1)) {
+			if (seep.is_mirrored)
+				store_relaxed(&seep_words()->samples_high, (uint64_t)load_relaxed(&seep.samples_high));
+			return high + 1;
+		}
+	return 0;
+}
+
+static void slot_give(uint32_t slot)
+{
+	uint64_t head = load_relaxed(&seep.free_head);
+
+	do
+		store_relaxed(&seep.next_free[slot], (uint32_t)head);
+	while (!cas(&seep.free_head, &head, ((head >> 32) + 1) << 32 | (slot + 1)));
+}
+
+static void slot_mirror(uint32_t slot)
+{
+	if (seep.is_mirrored)
+		seep_mirror(seep_where(SEEP_REC_SEC_SAMPLES, slot), &seep.samples[slot], sizeof(struct seep_rec_sample));
+}
+
+static void slot_mirror_empty(uint32_t slot)
+{
+	uint64_t where = seep_where(SEEP_REC_SEC_SAMPLES, slot);
+
+	if (seep.is_mirrored)
+		store_release(&((struct seep_rec_sample *)(void *)(seep.file + where))->checksum, 0ull);
+}
+
+static uint32_t slot_fill(const struct seep_block *b)
+{
+	uint32_t slot = slot_take();
+	struct seep_rec_sample *s;
+
+	if (!slot)
+		return 0;
+	s = &seep.samples[slot - 1];
+	s->size = b->size;
+	s->period = b->period;
+	s->birth_us = b->birth_us;
+	s->first_birth_us = b->first_birth_us;
+	s->stack = b->stack;
+	s->thread = seep_self.index;
+	s->kind = b->kind;
+	s->entry = b->entry;
+	s->nr_reallocs = b->nr_reallocs;
+	s->serial = add_relaxed(&seep.serial, 1);
+	s->checksum = 1; /* in use; the file's copy gets the real one */
+	store_release(&s->addr, (uint64_t)(uintptr_t)b->addr);
+	return slot;
+}
+
+/* ---- operations ---- */
+
+static void lose(const struct seep_block *b)
+{
+	double p = seep_probability(b->size, b->period);
+
+	seep_reason(SEEP_REC_WHY_SAMPLES_FULL);
+	seep_lost(SEEP_REC_LOST_SAMPLES, 1);
+	seep_lost(SEEP_REC_LOST_SAMPLES_WEIGHT, (uint64_t)((double)b->size / p + 0.5));
+}
+
+/* The order matters: visible in the index first, then the filter (filter.c says why). */
+void seep_put_back(const struct seep_block *b)
+{
+	uint32_t slot = slot_fill(b);
+
+	if (!slot) {
+		lose(b);
+		return;
+	}
+	if (!index_insert(b->addr, slot - 1)) {
+		store_relaxed(&seep.samples[slot - 1].checksum, 0ull);
+		slot_give(slot - 1);
+		lose(b);
+		return;
+	}
+	seep_filter_add(b->addr);
+	slot_mirror(slot - 1);
+	add_relaxed(&seep.samples_live, 1);
+}
+
+/*
+ * Three quarters full: every further sample stands for more bytes, so that the rest of the room lasts. Each doubling waits for a
+ * thirty-second of the room to fill; from period 1 the first step goes to the mean size of a live block.
+ */
+static void double_period_if_full(void)
+{
+	uint64_t full_at = load_relaxed(&seep.full_at), period = load_relaxed(&seep.period), step = seep.nr_samples_cap / 32;
+	struct seep_rec_ring totals;
+
+	if (likely(load_relaxed(&seep.samples_live) < full_at))
+		return;
+	if (!cas(&seep.full_at, &full_at, full_at + (step ? step : 1)))
+		return;
+	if (period == 1) {
+		seep_stack_totals(&totals);
+		while ((double)period < totals.inuse_bytes / ((double)seep.samples_live + 1) && period < 1ull << 40)
+			period *= 2;
+	}
+	seep_reason(SEEP_REC_WHY_PERIOD_DOUBLED);
+	seep_set_period(period * 2, SEEP_REC_CAUSE_FULL);
+}
+
+/*
+ * One sample in 16 is timed; the clock itself would be a good part of the cost in exact mode. What took longer than
+ * OUTLIER_NS was interrupted by the scheduler: that time is not ours.
+ */
+#define OUTLIER_NS 64000u
+
+static uint64_t cost_begin(struct seep_thread *t) { return t->tick++ % 16 ? 0 : seep_clock_ns(1); }
+
+static void cost_end(uint64_t begin)
+{
+	uint64_t took = begin ? seep_clock_ns(1) - begin : UINT64_MAX;
+
+	if (took > OUTLIER_NS)
+		return;
+	add_relaxed(&seep.cost_sum_ns, took);
+	add_relaxed(&seep.nr_costs, 1);
+}
+
+void seep_record(struct seep_block *b, const struct seep_regs *regs)
+{
+	struct seep_thread *t = &seep_self;
+	uint64_t float_state, begin, now;
+
+	t->busy = 1;
+	float_state = seep_float_enter();
+	begin = cost_begin(t);
+	now = seep_now_us();
+	b->birth_us = now;
+	if (!b->first_birth_us)
+		b->first_birth_us = now;
+	seep_unwind(regs, &t->walk_thread, &t->walk);
+	if (unlikely(!t->index))
+		t->index = seep_thread_index();
+	b->stack = seep_stack_of(&t->walk, b->kind);
+	add_relaxed(&seep.status.samples_made, 1);
+	add_relaxed(&seep.status.unwind_frames, t->walk.nr);
+	if (t->walk.nr_misses)
+		add_relaxed(&seep.status.unwind_misses, t->walk.nr_misses);
+	seep_stack_book(b->stack, b, false, now);
+	seep_put_back(b);
+	double_period_if_full();
+	seep_tick(now);
+	cost_end(begin);
+	seep_float_leave(float_state);
+	t->busy = 0;
+}
+
+bool seep_take(const void *addr, struct seep_block *out)
+{
+	const struct seep_rec_sample *s;
+	uint64_t *entry;
+	uint32_t slot;
+
+	if (!seep.index)
+		return false;
+	seep_fork_check();
+	entry = index_find(addr);
+	if (!entry)
+		return false;
+	/* The counter only now: taken off for an address that is not here, it would hide another one for a moment. */
+	seep_filter_remove(addr);
+	slot = (uint32_t)load_relaxed(entry);
+	s = &seep.samples[slot - 1];
+	*out = (struct seep_block){ .addr = addr, .size = s->size, .period = s->period, .birth_us = s->birth_us,
+		.first_birth_us = s->first_birth_us, .stack = s->stack, .nr_reallocs = s->nr_reallocs, .kind = s->kind,
+		.entry = s->entry };
+	store_release(entry, 0ull);
+	slot_mirror_empty(slot - 1);
+	store_relaxed(&seep.samples[slot - 1].checksum, 0ull);
+	slot_give(slot - 1);
+	__atomic_fetch_sub(&seep.samples_live, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+void seep_book_free(const struct seep_block *b)
+{
+	uint64_t float_state = seep_float_enter(), now = seep_now_us();
+
+	seep_stack_book(b->stack, b, true, now);
+	seep_tick(now);
+	seep_float_leave(float_state);
+}
+
+void seep_forget(const void *addr)
+{
+	struct seep_block b;
+
+	if (seep_take(addr, &b))
+		seep_book_free(&b);
+}
+
+void seep_samples_each(void (*add)(const void *p))
+{
+	uint32_t high = load_acquire(&seep.samples_high);
+
+	for (uint32_t i = 0; i < high; i++)
+		if (load_relaxed(&seep.samples[i].checksum))
+			add((const void *)(uintptr_t)load_relaxed(&seep.samples[i].addr));
+}
+
+void seep_samples_mirror_all(void)
+{
+	uint32_t high = load_acquire(&seep.samples_high);
+
+	for (uint32_t i = 0; i < high; i++)
+		if (load_relaxed(&seep.samples[i].checksum))
+			slot_mirror(i);
+		else
+			slot_mirror_empty(i);
+	if (seep.is_mirrored)
+		store_relaxed(&seep_words()->samples_high, (uint64_t)high);
+}

@@ -1,0 +1,160 @@
+/*
+ * What the recording says about itself and about time: losses and reason codes, the period's history, the ring of totals, the exit mark.
+ * Written under the same rule as the counters: nobody waits, the last change is always written.
+ */
+#include "recorder/recorder.h"
+#include "recorder/sys.h"
+
+#define FIRST_RING_INTERVAL_US 1000000ull
+
+static void status_write(void)
+{
+	struct seep_rec_status s = seep.status; /* each word is whole; they need not be of one instant */
+
+	s.time_us = seep_now_us();
+	s.period = load_relaxed(&seep.period);
+	s.private_bytes = seep.private_bytes;
+	s.nr_stacks = load_relaxed(&seep.nr_stacks);
+	s.nr_frames = load_relaxed(&seep.nr_frames);
+	s.nr_threads = load_relaxed(&seep.nr_threads);
+	s.nr_modules = seep_unwind_nr_modules();
+	s.cost_ns = seep.nr_costs ? (uint64_t)((double)seep.cost_sum_ns / (double)seep.nr_costs * (double)s.samples_made) : 0;
+	s.seq = ++seep.status.seq;
+	seep_mirror(seep_where(SEEP_REC_SEC_STATUS, s.seq & 1), &s, sizeof(s));
+}
+
+void seep_status_mirror(void)
+{
+	uint32_t old = 0;
+
+	if (!seep.is_mirrored)
+		return;
+	while (!cas(&seep.status_lock, &old, 1u)) {
+		if (old == 2 || (old == 1 && cas(&seep.status_lock, &old, 2u)))
+			return;
+		old = 0;
+	}
+	do {
+		store_release(&seep.status_lock, 1u);
+		status_write();
+		old = 1;
+	} while (!cas(&seep.status_lock, &old, 0u));
+}
+
+void seep_lost(uint32_t what, uint64_t amount)
+{
+	add_relaxed(&seep.status.lost[what], amount);
+	seep_status_mirror();
+}
+
+void seep_reason(uint64_t bits)
+{
+	if (__atomic_fetch_or(&seep.status.reasons, bits, __ATOMIC_RELAXED) != (load_relaxed(&seep.status.reasons) | bits))
+		seep_status_mirror();
+}
+
+/* The history keeps its first entries; when it is full, changes go unnoted but stay in force. */
+void seep_period_note(uint64_t period, uint32_t cause)
+{
+	uint32_t i = add_relaxed(&seep.nr_periods, 1);
+	struct seep_rec_period *p = &seep.periods[i];
+
+	if (period != 1 && seep.status.estimated_since_us == UINT64_MAX)
+		seep.status.estimated_since_us = seep_now_us();
+	if (i >= seep.plan.sections[SEEP_REC_SEC_PERIODS].count) {
+		store_relaxed(&seep.nr_periods, (uint32_t)seep.plan.sections[SEEP_REC_SEC_PERIODS].count);
+		return;
+	}
+	*p = (struct seep_rec_period){ .time_us = seep_now_us(), .period = period, .cause = cause };
+	if (seep.is_mirrored)
+		seep_mirror(seep_where(SEEP_REC_SEC_PERIODS, i), p, sizeof(*p));
+	seep_status_mirror();
+}
+
+/* ---- the ring ---- */
+
+static void ring_mirror(uint32_t i)
+{
+	if (seep.is_mirrored)
+		seep_mirror(seep_where(SEEP_REC_SEC_RING, i), &seep.ring[i], sizeof(seep.ring[i]));
+}
+
+/* Full: every second entry stays and the interval doubles, so the ring always covers the whole life. */
+static void ring_halve(uint32_t cap)
+{
+	for (uint32_t i = 0; i < cap / 2; i++) {
+		seep.ring[i] = seep.ring[2 * i + 1];
+		ring_mirror(i);
+	}
+	for (uint32_t i = cap / 2; i < cap; i++) {
+		seep.ring[i] = (struct seep_rec_ring){ 0 };
+		if (seep.is_mirrored)
+			((struct seep_rec_ring *)(void *)(seep.file + seep_where(SEEP_REC_SEC_RING, i)))->checksum = 0;
+	}
+	seep.nr_ring = cap / 2;
+	seep.ring_interval_us *= 2;
+}
+
+static void ring_add(uint64_t now_us)
+{
+	uint32_t cap = (uint32_t)seep.plan.sections[SEEP_REC_SEC_RING].count;
+
+	if (seep.nr_ring >= cap)
+		ring_halve(cap);
+	seep_stack_totals(&seep.ring[seep.nr_ring]);
+	seep.ring[seep.nr_ring].time_us = now_us;
+	ring_mirror(seep.nr_ring++);
+	if (!seep.ring_interval_us)
+		seep.ring_interval_us = FIRST_RING_INTERVAL_US;
+	store_relaxed(&seep.ring_due_us, (now_us / seep.ring_interval_us + 1) * seep.ring_interval_us);
+}
+
+void seep_tick(uint64_t now_us)
+{
+	uint32_t unlocked = 0;
+
+	if (likely(now_us < load_relaxed(&seep.ring_due_us)) || !cas(&seep.ring_lock, &unlocked, 1u))
+		return;
+	if (now_us >= load_relaxed(&seep.ring_due_us)) {
+		ring_add(now_us);
+		seep_status_mirror();
+	}
+	store_release(&seep.ring_lock, 0u);
+}
+
+void seep_status_mirror_all(void)
+{
+	seep.status_lock = 0;
+	seep.ring_lock = 0;
+	for (uint32_t i = 0; i < seep.nr_periods; i++)
+		seep_mirror(seep_where(SEEP_REC_SEC_PERIODS, i), &seep.periods[i], sizeof(seep.periods[i]));
+	for (uint32_t i = 0; i < seep.nr_ring; i++)
+		ring_mirror(i);
+	seep_status_mirror();
+}
+
+/*
+ * exit() or _exit() was begun here. In a child of vfork, which shares our memory, it is not ours: told by the pid, and
+ * by nothing in a sandbox, where a vfork child is not to be expected and getpid might not be allowed.
+ */
+void seep_mark_exit(void)
+{
+	uint32_t unlocked = 0;
+	uint64_t float_state;
+
+	if (load_relaxed(&seep.state) != SEEP_STATE_RECORDING)
+		return;
+	if (seep.cookie && load_relaxed(seep.cookie) == 0)
+		return; /* a forked child that never sampled: there is no recording of its own to mark */
+	if (!seep.is_sandboxed && (uint32_t)sys_getpid() != seep.pid)
+		return;
+	float_state = seep_float_enter();
+	store_relaxed(&seep.status.exit_us, seep_now_us() ? seep_now_us() : 1);
+	if (cas(&seep.ring_lock, &unlocked, 1u)) {
+		ring_add(seep_now_us());
+		store_release(&seep.ring_lock, 0u);
+	}
+	__atomic_fetch_or(&seep.status.reasons, (uint64_t)SEEP_REC_WHY_EXITED, __ATOMIC_RELAXED);
+	seep_status_mirror();
+	seep_float_leave(float_state);
+}
