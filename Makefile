@@ -1,0 +1,27 @@
+# Thin: Meson builds and tests, scripts/ does the rest. BUILD=dir chooses another build directory.
+BUILD ?= build
+PREFIX ?= /usr/local
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@scripts/setup.sh build
+	@meson setup --prefix=$(PREFIX) $(BUILD)
+
+check:
+	@scripts/check.sh
+
+demo:
+	@demo/demo.sh
+
+bench:
+	@bench/bench.sh
+
+install: all
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf $(BUILD) build-*
+
+.PHONY: all check demo bench install clean

@@ -1,0 +1,64 @@
+#!/bin/sh
+# setup.sh [GROUP…]: installs the Debian packages that building and testing need. Groups: build check demo bench.
+# Without a word: all of them. Does and says nothing when nothing is missing; uses sudo when it is not root.
+set -eu
+
+build="gcc g++ meson ninja-build pkg-config scdoc libdw-dev libelf-dev libdebuginfod-dev libiberty-dev zlib1g-dev
+	libpcre2-dev"
+check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-go binutils gdb redis-server
+	redis-tools sqlite3 heaptrack libjemalloc2 google-perftools libgoogle-perftools4 stress-ng debootstrap"
+demo="redis-server redis-tools python3"
+bench="valgrind heaptrack python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
+
+wanted=
+for group in ${*:-build check demo bench}; do
+	case $group in
+	build) wanted="$wanted $build" ;;
+	check) wanted="$wanted $build $check" ;;
+	demo) wanted="$wanted $build $demo" ;;
+	bench) wanted="$wanted $build $bench" ;;
+	*)
+		echo "setup.sh: unknown group '$group': it is one of build, check, demo, bench" >&2
+		exit 2
+		;;
+	esac
+done
+
+# A tool that is there without its package (a toolchain of the user's own) is as good.
+has_command() {
+	case $1 in
+	golang-go) command -v go ;;
+	gcc | g++ | clang | meson | gdb | valgrind | heaptrack) command -v "$1" ;;
+	ninja-build) command -v ninja ;;
+	*) false ;;
+	esac >/dev/null 2>&1
+}
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "setup.sh: this system has no dpkg: install by hand what stands for these packages:" $wanted >&2
+	exit 4
+fi
+installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
+missing=
+for package in $(printf '%s\n' $wanted | sort -u); do
+	has_command "$package" || printf '%s\n' "$installed" | grep -qxF -e "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "setup.sh: installing$missing"
+as_root=
+if [ "$(id -u)" != 0 ]; then
+	if ! command -v sudo >/dev/null; then
+		echo "setup.sh: not root and no sudo: as root, type: apt-get install$missing" >&2
+		exit 4
+	fi
+	as_root=sudo
+fi
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+install() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing; }
+if ! { install || { $as_root apt-get update -q && install; }; } >"$log" 2>&1; then
+	tail -20 "$log" >&2
+	echo "setup.sh: apt-get could not install$missing" >&2
+	exit 4
+fi

@@ -1,0 +1,15 @@
+#!/bin/sh
+# format.sh ROOT: every C and C++ file of the project is as clang-format (.clang-format) writes it.
+cd "$1" || exit 1
+if ! command -v clang-format >/dev/null; then
+	echo "clang-format is not installed: scripts/setup.sh check"
+	exit 77
+fi
+files=$(find src include tests demo bench examples \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print)
+# shellcheck disable=SC2086
+if ! clang-format --dry-run -Werror $files 2>&1 | grep -E 'error|warning' | head -40; then
+	echo "$(echo "$files" | wc -l) files are formatted"
+	exit 0
+fi
+echo "write it so with: clang-format -i FILE"
+exit 1
