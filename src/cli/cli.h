@@ -19,7 +19,7 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_EXCEEDED = 1, /* a gate or threshold was exceeded */
 	CLI_USAGE = 2,
-	CLI_INPUT = 3,    /* unreadable or corrupt */
+	CLI_INPUT = 3, /* unreadable or corrupt */
 	CLI_SYSTEM = 4
 };
 int cli_exit_of(enum seep_status status);
@@ -50,36 +50,37 @@ struct cli_word {
 
 struct cli_option {
 	enum cli_option_kind kind;
-	char letter;           /* 0: no short form */
+	char letter; /* 0: no short form */
 	const char *name;
-	size_t field;          /* offset in the verb's options */
-	int number;            /* CLI_KIND_SWITCH */
+	size_t field;                 /* offset in the verb's options */
+	int number;                   /* CLI_KIND_SWITCH */
 	const struct cli_word *words; /* CLI_KIND_WORD, ended by a NULL word */
-	const char *argument;  /* "SIZE" as --help shows it; NULL where none is taken */
-	const char *help;      /* one line; a newline continues it below */
+	const char *argument;         /* "SIZE" as --help shows it; NULL where none is taken */
+	const char *help;             /* one line; a newline continues it below */
 };
 
 /* Offset of a field that must have this type: another one does not compile. */
-#define CLI_FIELD(type, options, field)                                                                                \
-	(offsetof(options, field) + 0 * sizeof((type *)0 == &((options *)0)->field))
-#define CLI_FLAG(letter, name, options, field, help)                                                                   \
+#define CLI_FIELD(type, options, field) (offsetof(options, field) + 0 * sizeof((type *)0 == &((options *)0)->field))
+/* clang-format off */
+#define CLI_FLAG(letter, name, options, field, help) \
 	{ CLI_KIND_FLAG, letter, name, CLI_FIELD(bool, options, field), 0, NULL, NULL, help }
-#define CLI_SWITCH(letter, name, options, field, number, help)                                                         \
+#define CLI_SWITCH(letter, name, options, field, number, help) \
 	{ CLI_KIND_SWITCH, letter, name, CLI_FIELD(int, options, field), number, NULL, NULL, help }
-#define CLI_TEXT(letter, name, options, field, argument, help)                                                         \
+#define CLI_TEXT(letter, name, options, field, argument, help) \
 	{ CLI_KIND_TEXT, letter, name, CLI_FIELD(const char *, options, field), 0, NULL, argument, help }
-#define CLI_LIST(letter, name, options, field, argument, help)                                                         \
+#define CLI_LIST(letter, name, options, field, argument, help) \
 	{ CLI_KIND_LIST, letter, name, CLI_FIELD(struct cli_list, options, field), 0, NULL, argument, help }
-#define CLI_BYTES(letter, name, options, field, argument, help)                                                        \
+#define CLI_BYTES(letter, name, options, field, argument, help) \
 	{ CLI_KIND_BYTES, letter, name, CLI_FIELD(uint64_t, options, field), 0, NULL, argument, help }
-#define CLI_SECONDS(letter, name, options, field, argument, help)                                                      \
+#define CLI_SECONDS(letter, name, options, field, argument, help) \
 	{ CLI_KIND_SECONDS, letter, name, CLI_FIELD(double, options, field), 0, NULL, argument, help }
-#define CLI_COUNT(letter, name, options, field, argument, help)                                                        \
+#define CLI_COUNT(letter, name, options, field, argument, help) \
 	{ CLI_KIND_COUNT, letter, name, CLI_FIELD(uint64_t, options, field), 0, NULL, argument, help }
-#define CLI_WORD(letter, name, options, field, words, argument, help)                                                  \
+#define CLI_WORD(letter, name, options, field, words, argument, help) \
 	{ CLI_KIND_WORD, letter, name, CLI_FIELD(int, options, field), 0, words, argument, help }
-#define CLI_END                                                                                                        \
+#define CLI_END \
 	{ CLI_KIND_END, 0, NULL, 0, 0, NULL, NULL, NULL }
+/* clang-format on */
 
 /* ---- verbs ---- */
 
@@ -87,13 +88,13 @@ struct cli_option {
 
 struct cli_verb {
 	const char *name;
-	const char *arguments;  /* "[TARGET…]" as --help shows it; "" none */
-	const char *summary;    /* "what holds the memory, by function": no capital, no full stop */
-	const char *details;    /* more lines for --help, ended by a newline; NULL none */
+	const char *arguments;            /* "[TARGET…]" as --help shows it; "" none */
+	const char *summary;              /* "what holds the memory, by function": no capital, no full stop */
+	const char *details;              /* more lines for --help, ended by a newline; NULL none */
 	const struct cli_option *options; /* ended by CLI_END; --help is everybody's and not in it */
-	size_t options_bytes;   /* sizeof of the verb's options struct */
-	const void *defaults;   /* one of them; NULL: all zero */
-	bool is_command_line;   /* operands begin a command whose own options are not ours */
+	size_t options_bytes;             /* sizeof of the verb's options struct */
+	const void *defaults;             /* one of them; NULL: all zero */
+	bool is_command_line;             /* operands begin a command whose own options are not ours */
 	/* Gets the parsed options and the operands; returns the exit code. */
 	int (*run)(const void *options, int nr_operands, char **operands);
 };
@@ -108,8 +109,8 @@ const struct cli_verb *cli_verb_find(const char *name);
  * Parses argv[1…] into `options` (verb->options_bytes, already holding the defaults). Returns true to go on, with the
  * operands; false with *exit_code when --help was printed or the words were wrong (and said so).
  */
-bool cli_options_parse(const struct cli_verb *verb, int argc, char **argv, void *options, int *nr_operands, char ***operands,
-                       int *exit_code);
+bool cli_options_parse(const struct cli_verb *verb, int argc, char **argv, void *options, int *nr_operands,
+                       char ***operands, int *exit_code);
 /* Frees what lists in the options hold. */
 void cli_options_release(const struct cli_verb *verb, void *options);
 void cli_help_print(const struct cli_verb *verb, FILE *stream);

@@ -7,11 +7,7 @@
 #include "cli.h"
 
 static const struct cli_verb *const verbs[] = {
-	&cli_verb_run,
-	&cli_verb_recordings,
-	&cli_verb_info,
-	&cli_verb_set,
-	&cli_verb_clean,
+	&cli_verb_run, &cli_verb_recordings, &cli_verb_info, &cli_verb_set, &cli_verb_clean,
 };
 
 const struct cli_verb *const *cli_verbs(size_t *nr)
@@ -30,9 +26,10 @@ const struct cli_verb *cli_verb_find(const char *name)
 
 static void print_overview(FILE *stream)
 {
-	fprintf(stream, "Usage: seep VERB [OPTION…] [TARGET…]\n\n"
-	                "Finds out why a program's memory grows: records its heap, survives its OOM kill, names the code.\n\n"
-	                "Verbs:\n");
+	fprintf(stream,
+	        "Usage: seep VERB [OPTION…] [TARGET…]\n\n"
+	        "Finds out why a program's memory grows: records its heap, survives its OOM kill, names the code.\n\n"
+	        "Verbs:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(stream, "  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
 	fprintf(stream, "\nStart with:\n"

@@ -193,8 +193,8 @@ static void complain(const struct cli_verb *verb, int c, char **argv)
 		cli_usage(verb->name, "unknown option '%s'", word);
 }
 
-bool cli_options_parse(const struct cli_verb *verb, int argc, char **argv, void *options, int *nr_operands, char ***operands,
-                       int *exit_code)
+bool cli_options_parse(const struct cli_verb *verb, int argc, char **argv, void *options, int *nr_operands,
+                       char ***operands, int *exit_code)
 {
 	struct view view;
 	int c;

@@ -16,17 +16,17 @@
 
 /* Options that every verb with targets has; CLI_TARGET_ROWS puts them in its table. */
 struct cli_target_options {
-	struct cli_list dirs;        /* where recordings are looked for; none: the usual places */
+	struct cli_list dirs; /* where recordings are looked for; none: the usual places */
 	struct cli_list symbol_path;
-	const char *sysroot;         /* NULL: the running system */
+	const char *sysroot; /* NULL: the running system */
 	bool no_debuginfod;
 };
-#define CLI_TARGET_ROWS(options, member)                                                                               \
-	CLI_LIST(0, "dir", options, member.dirs, "DIR", "look for recordings in DIR (may be given again)"),            \
-	CLI_LIST(0, "symbol-path", options, member.symbol_path, "DIR",                                                 \
-	         "look for program files and debug files in DIR (may be given again)"),                                \
-	CLI_TEXT(0, "sysroot", options, member.sysroot, "DIR", "read files and /proc below DIR"),                      \
-	CLI_FLAG(0, "no-debuginfod", options, member.no_debuginfod, "do not ask debuginfod servers")
+#define CLI_TARGET_ROWS(options, member)                                                                    \
+	CLI_LIST(0, "dir", options, member.dirs, "DIR", "look for recordings in DIR (may be given again)"), \
+		CLI_LIST(0, "symbol-path", options, member.symbol_path, "DIR",                              \
+	                 "look for program files and debug files in DIR (may be given again)"),             \
+		CLI_TEXT(0, "sysroot", options, member.sysroot, "DIR", "read files and /proc below DIR"),   \
+		CLI_FLAG(0, "no-debuginfod", options, member.no_debuginfod, "do not ask debuginfod servers")
 
 struct cli_target {
 	char *path;                       /* of the file; "-" standard input */
@@ -40,11 +40,11 @@ struct cli_target {
 struct cli_targets {
 	struct cli_target *items;
 	size_t nr, cap;
-	char **warnings;                  /* without "seep: warning: " */
+	char **warnings; /* without "seep: warning: " */
 	size_t nr_warnings, cap_warnings;
-	struct cli_target_options options; /* borrowed */
+	struct cli_target_options options;  /* borrowed */
 	struct seep_symboliser *symboliser; /* made when first needed */
-	struct seep_profile **profiles;   /* made here, freed with this */
+	struct seep_profile **profiles;     /* made here, freed with this */
 	size_t nr_profiles, cap_profiles;
 };
 
@@ -52,8 +52,8 @@ struct cli_targets {
  * Finds and loads what `words` name (nr_words 0: the newest recording). Returns CLI_OK with at least one item, or an exit
  * code after printing one clear line. `verb` is the verb's name, for the command that a message proposes.
  */
-SEEP_NODISCARD int cli_targets_resolve(const char *verb, const struct cli_target_options *options, int nr_words, char **words,
-                                       struct cli_targets *out);
+SEEP_NODISCARD int cli_targets_resolve(const char *verb, const struct cli_target_options *options, int nr_words,
+                                       char **words, struct cli_targets *out);
 void cli_targets_release(struct cli_targets *t);
 
 /* Prints "seep: warning: …" and keeps the text. */
@@ -66,6 +66,36 @@ void cli_targets_warn(struct cli_targets *t, const char *fmt, ...) SEEP_PRINTF(2
 SEEP_NODISCARD int cli_target_profile(struct cli_targets *t, size_t i, uint8_t kind, struct seep_profile **out);
 SEEP_NODISCARD int cli_targets_profile(struct cli_targets *t, uint8_t kind, struct seep_profile **out);
 
+/* ---- how a recording's process ended, and what its recording lost (end.c) ---- */
+
+enum cli_end_how { CLI_END_RUNNING, CLI_END_EXITED, CLI_END_KILLED, CLI_END_OOM, CLI_END_EXEC, CLI_END_UNKNOWN };
+struct cli_end {
+	enum cli_end_how how;
+	int code;      /* exit status, -1 not known; or signal */
+	double time_s; /* since the recording's epoch; NaN not known */
+	char text
+		[96]; /* "running", "exited 0", "killed by 9 (KILL)", "OOM-killed", "replaced by exec", "unknown (no exit mark)" */
+	char by[64];     /* "seep run", "kernel log", "cgroup counter", "exit mark", "process table"; "" nobody */
+	char detail[64]; /* "limit of /app" */
+};
+/* One word for JSON: "running" "exited" "killed" "oom" "exec" "unknown". */
+const char *cli_end_word(enum cli_end_how how);
+/*
+ * From the recording's own end slot and exit mark; else, on the boot that it was made on, from the process table, the
+ * kernel log and the cgroup's counter below `sysroot`.
+ */
+void cli_end_of(const char *sysroot, const struct seep_recording *r, struct cli_end *out);
+
+/* Lost or skipped, never 0. */
+struct cli_loss {
+	const char *id, *text; /* "samples", "sampled blocks for which there was no slot" */
+	double count;
+	bool is_bytes;
+};
+/* Fills at most `cap` and returns how many there are. */
+size_t cli_losses_of(const struct seep_recording *r, struct cli_loss *out, size_t cap);
+#define CLI_LOSSES_MAX 24
+
 /* ---- looking for recordings without loading them (list.c) ---- */
 
 struct cli_found {
@@ -77,7 +107,7 @@ struct cli_found {
 struct cli_found_list {
 	struct cli_found *items; /* newest start first */
 	size_t nr, cap;
-	size_t nr_bad;           /* files *.seep that are no readable recordings */
+	size_t nr_bad; /* files *.seep that are no readable recordings */
 };
 
 /* $SEEP_DIR or /dev/shm/seep-EUID and /tmp/seep-EUID, and the state directory: those that exist. Caller frees each and the list. */

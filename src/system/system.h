@@ -19,9 +19,9 @@
 struct seep_process_status {
 	uint32_t pid, parent_pid, pgrp, session;
 	char comm[64];
-	char state;                 /* R S D Z T …; 0 unknown */
-	uint64_t start_ticks;       /* field 22 of stat: clock ticks since boot */
-	uint32_t inner_pid;         /* its pid in its own pid namespace (the last of NSpid); 0 unknown */
+	char state;           /* R S D Z T …; 0 unknown */
+	uint64_t start_ticks; /* field 22 of stat: clock ticks since boot */
+	uint32_t inner_pid;   /* its pid in its own pid namespace (the last of NSpid); 0 unknown */
 	uint32_t nr_threads;
 	uint32_t uid, euid;
 	uint64_t virtual_bytes, data_bytes, stack_bytes;
@@ -34,10 +34,10 @@ SEEP_NODISCARD enum seep_status seep_process_read(const char *root, uint32_t pid
 
 /* A process as a recording names it. */
 struct seep_process_key {
-	uint32_t pid;               /* as it sees itself */
-	uint64_t pid_namespace;     /* inode of its ns/pid; 0 unknown */
-	uint64_t start_ticks;       /* 0 unknown */
-	uint8_t boot_id[16];        /* all zero: unknown */
+	uint32_t pid;           /* as it sees itself */
+	uint64_t pid_namespace; /* inode of its ns/pid; 0 unknown */
+	uint64_t start_ticks;   /* 0 unknown */
+	uint8_t boot_id[16];    /* all zero: unknown */
 };
 /*
  * The pid, in our namespace, of the running process that `key` names: same boot, same pid in the same pid namespace, same
@@ -55,8 +55,8 @@ uint64_t seep_process_nr_fds(const char *root, uint32_t pid);
 /* Sums over /proc/PID/maps, in bytes of address space, and the count of mappings. */
 struct seep_process_maps {
 	uint32_t nr;
-	uint64_t stack_bytes;       /* [stack] and thread stacks that the kernel labels */
-	uint64_t heap_bytes;        /* [heap] */
+	uint64_t stack_bytes;             /* [stack] and thread stacks that the kernel labels */
+	uint64_t heap_bytes;              /* [heap] */
 	bool has_asan, has_jvm, has_node; /* libraries and names that tell */
 };
 SEEP_NODISCARD enum seep_status seep_process_maps_read(const char *root, uint32_t pid, struct seep_process_maps *out,
@@ -66,12 +66,12 @@ SEEP_NODISCARD enum seep_status seep_process_maps_read(const char *root, uint32_
 struct seep_process_memory {
 	uint64_t rss, pss, private_dirty, private_clean, shared_dirty, shared_clean, anonymous, swap;
 };
-SEEP_NODISCARD enum seep_status seep_process_memory_read(const char *root, uint32_t pid, struct seep_process_memory *out,
-                                                         struct seep_error *err);
+SEEP_NODISCARD enum seep_status seep_process_memory_read(const char *root, uint32_t pid,
+                                                         struct seep_process_memory *out, struct seep_error *err);
 
 struct seep_process_task {
-	uint32_t tid;               /* in our namespace */
-	uint32_t inner_tid;         /* in the process's own; 0 unknown */
+	uint32_t tid;       /* in our namespace */
+	uint32_t inner_tid; /* in the process's own; 0 unknown */
 	char name[16];
 };
 /* The threads of a process; malloc'ed, caller frees. NULL with *nr 0 when there are none to be read. */
@@ -88,10 +88,10 @@ bool seep_boot_id(const char *root, uint8_t out[16]);
 /* ---- cgroups (cgroup.c) ---- */
 
 struct seep_cgroup {
-	int version;                /* 1 or 2; 0: no memory cgroup was found */
-	char path[512];             /* of the memory hierarchy, as /proc/PID/cgroup says it */
-	char dir[768];              /* its directory below the root; "" not mounted here */
-	char mount[256];            /* mount point of the hierarchy: the walk to the ancestors ends there */
+	int version;     /* 1 or 2; 0: no memory cgroup was found */
+	char path[512];  /* of the memory hierarchy, as /proc/PID/cgroup says it */
+	char dir[768];   /* its directory below the root; "" not mounted here */
+	char mount[256]; /* mount point of the hierarchy: the walk to the ancestors ends there */
 };
 /* Finds the memory cgroup of a process. SEEP_ERR_NOT_FOUND when there is none. */
 SEEP_NODISCARD enum seep_status seep_cgroup_find(const char *root, uint32_t pid, struct seep_cgroup *out,
@@ -101,12 +101,12 @@ SEEP_NODISCARD enum seep_status seep_cgroup_at(const char *root, const char *pat
                                                struct seep_error *err);
 
 struct seep_cgroup_memory {
-	uint64_t usage, limit;      /* limit: the smallest of it and all its ancestors; SEEP_UNKNOWN: none */
-	char limited_by[512];       /* path of the cgroup that has this limit */
+	uint64_t usage, limit; /* limit: the smallest of it and all its ancestors; SEEP_UNKNOWN: none */
+	char limited_by[512];  /* path of the cgroup that has this limit */
 	uint64_t anon, file, shmem, kernel;
 	uint64_t peak, swap;
-	uint64_t failcnt;           /* v1 memory.failcnt, v2 memory.events: max */
-	uint64_t oom_kills;         /* of it and, in v1, the cgroup that has the limit: processes killed */
+	uint64_t failcnt;            /* v1 memory.failcnt, v2 memory.events: max */
+	uint64_t oom_kills;          /* of it and, in v1, the cgroup that has the limit: processes killed */
 	uint64_t oom_kills_at_limit; /* the counter of the cgroup that has the limit */
 	uint64_t nr_pids;
 };
@@ -115,20 +115,20 @@ void seep_cgroup_read(const char *root, const struct seep_cgroup *cgroup, struct
 /* ---- kernel log (klog.c) ---- */
 
 struct seep_oom_kill {
-	uint32_t pid;               /* in the first pid namespace */
+	uint32_t pid; /* in the first pid namespace */
 	uint32_t uid;
 	char comm[16];
-	char constraint[32];        /* "CONSTRAINT_MEMCG", "CONSTRAINT_NONE"; "" unknown */
-	char memcg[256];            /* the cgroup that ran out; "" none */
-	char task_memcg[256];       /* the cgroup of the killed */
+	char constraint[32];                              /* "CONSTRAINT_MEMCG", "CONSTRAINT_NONE"; "" unknown */
+	char memcg[256];                                  /* the cgroup that ran out; "" none */
+	char task_memcg[256];                             /* the cgroup of the killed */
 	uint64_t anon_rss, file_rss, shmem_rss, total_vm; /* bytes */
-	uint64_t time_us;           /* since boot (CLOCK_MONOTONIC, roughly) */
-	bool is_memcg;              /* "Memory cgroup out of memory": the limit; false: the whole machine ran out */
+	uint64_t time_us;                                 /* since boot (CLOCK_MONOTONIC, roughly) */
+	bool is_memcg; /* "Memory cgroup out of memory": the limit; false: the whole machine ran out */
 };
 struct seep_klog {
 	struct seep_oom_kill *kills; /* in the order of the log */
 	size_t nr, cap;
-	bool could_read;            /* false: not permitted, so that no entry means nothing */
+	bool could_read; /* false: not permitted, so that no entry means nothing */
 };
 /* Reads /dev/kmsg without waiting, or where that is refused the ring by syslog(2). Below a root: its file dev/kmsg. */
 void seep_klog_read(const char *root, struct seep_klog *out);
@@ -136,24 +136,26 @@ void seep_klog_read(const char *root, struct seep_klog *out);
 void seep_klog_parse(struct seep_klog *out, const char *text, size_t len);
 void seep_klog_release(struct seep_klog *log);
 /* The newest kill of `pid` at or after `since_us`; NULL none. `comm` may be NULL: any name. */
-const struct seep_oom_kill *seep_klog_find(const struct seep_klog *log, uint32_t pid, const char *comm, uint64_t since_us);
+const struct seep_oom_kill *seep_klog_find(const struct seep_klog *log, uint32_t pid, const char *comm,
+                                           uint64_t since_us);
 
 /* ---- program files, looked at before they start (program.c) ---- */
 
 enum seep_libc { SEEP_LIBC_UNKNOWN, SEEP_LIBC_GLIBC, SEEP_LIBC_MUSL };
 
 struct seep_program {
-	char path[1024];            /* the file whose header the kernel will read in the end (a script's interpreter) */
-	char script[1024];          /* the script that led there; "" none */
-	uint16_t machine;           /* ELF e_machine; 0: not an ELF file */
-	bool is_elf, is_static;     /* static: no interpreter, so nothing can be preloaded */
+	char path[1024];        /* the file whose header the kernel will read in the end (a script's interpreter) */
+	char script[1024];      /* the script that led there; "" none */
+	uint16_t machine;       /* ELF e_machine; 0: not an ELF file */
+	bool is_elf, is_static; /* static: no interpreter, so nothing can be preloaded */
 	enum seep_libc libc;
 	char interpreter[256];
-	bool is_setuid;             /* setuid, setgid or file capabilities, and that changes something for us */
-	bool needs_asan;            /* libasan (or clang's) is a needed library */
-	bool has_asan_inside;       /* ASan is linked in statically (clang's default) */
-	char own_allocator[64];     /* "tcmalloc", "jemalloc", "mimalloc" or "malloc": defined inside the executable; "" none */
-	bool exports_malloc;        /* … and the definition is visible to others, so that even libc's calls go there */
+	bool is_setuid;       /* setuid, setgid or file capabilities, and that changes something for us */
+	bool needs_asan;      /* libasan (or clang's) is a needed library */
+	bool has_asan_inside; /* ASan is linked in statically (clang's default) */
+	char own_allocator
+		[64]; /* "tcmalloc", "jemalloc", "mimalloc" or "malloc": defined inside the executable; "" none */
+	bool exports_malloc; /* … and the definition is visible to others, so that even libc's calls go there */
 	bool is_go, is_cgo, is_jvm, is_node;
 };
 /*
