@@ -8,10 +8,10 @@ struct type_words {
 };
 
 static const struct type_words types[] = {
-	{"inuse_space", "inuse_bytes", "in use", "alloc_space"},
-	{"inuse_objects", "inuse_objects", "in use", "alloc_objects"},
-	{"alloc_space", "alloc_bytes", "allocated", "inuse_space"},
-	{"alloc_objects", "alloc_objects", "allocated", "inuse_objects"},
+	{ "inuse_space", "inuse_bytes", "in use", "alloc_space" },
+	{ "inuse_objects", "inuse_objects", "in use", "alloc_objects" },
+	{ "alloc_space", "alloc_bytes", "allocated", "inuse_space" },
+	{ "alloc_objects", "alloc_objects", "allocated", "inuse_objects" },
 };
 
 static const struct type_words *words_of(const struct seep_profile *p, uint32_t type)

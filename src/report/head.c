@@ -12,7 +12,8 @@ static void write_period(FILE *out, const struct seep_source *s)
 	if (isnan(s->estimated_since_s))
 		fputs("exact: every allocation was recorded", out);
 	else if (s->estimated_since_s > 0)
-		fprintf(out, "exact for the first %s, estimates since then", seep_format_seconds(since, s->estimated_since_s));
+		fprintf(out, "exact for the first %s, estimates since then",
+		        seep_format_seconds(since, s->estimated_since_s));
 	else
 		fputs("estimates since the start", out);
 	if (!s->period)
@@ -83,7 +84,8 @@ static unsigned write_totals(FILE *out, const struct seep_profile *p, const stru
 	static const struct {
 		const char *words;
 		uint32_t space, objects;
-	} pairs[] = {{"in use", SEEP_INUSE_SPACE, SEEP_INUSE_OBJECTS}, {"allocated", SEEP_ALLOC_SPACE, SEEP_ALLOC_OBJECTS}};
+	} pairs[] = { { "in use", SEEP_INUSE_SPACE, SEEP_INUSE_OBJECTS },
+		      { "allocated", SEEP_ALLOC_SPACE, SEEP_ALLOC_OBJECTS } };
 
 	fprintf(out, "%s ", kind);
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
@@ -93,7 +95,9 @@ static unsigned write_totals(FILE *out, const struct seep_profile *p, const stru
 		write_total(out, p, pairs[i].objects, &total[pairs[i].objects], o);
 		fputs(" objects", out);
 	}
-	fputs(total[SEEP_INUSE_SPACE].variance > 0 || total[SEEP_ALLOC_SPACE].variance > 0 ? "; 95 % intervals\n" : "\n", out);
+	fputs(total[SEEP_INUSE_SPACE].variance > 0 || total[SEEP_ALLOC_SPACE].variance > 0 ? "; 95 % intervals\n"
+	                                                                                   : "\n",
+	      out);
 	return 1;
 }
 

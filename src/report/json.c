@@ -24,8 +24,8 @@ static void write_suffixed(struct seep_json *j, const char *key, const char *suf
 }
 
 /* The interval of a figure without a sample is known only for bytes: how many blocks go unseen depends on their size. */
-static void write_interval(struct seep_json *j, const struct seep_profile *p, uint32_t type, const struct seep_figure *f,
-                           double period)
+static void write_interval(struct seep_json *j, const struct seep_profile *p, uint32_t type,
+                           const struct seep_figure *f, double period)
 {
 	bool is_objects = type == SEEP_INUSE_OBJECTS || type == SEEP_ALLOC_OBJECTS;
 	double low, high;
@@ -210,8 +210,8 @@ void seep_report_tree_json(FILE *out, const struct seep_head *head, const struct
 	seep_json_end(&j);
 }
 
-static void write_edges(struct seep_json *j, const char *name, const struct seep_profile *p, const struct seep_edge *edges,
-                        size_t nr, const struct seep_report_options *o)
+static void write_edges(struct seep_json *j, const char *name, const struct seep_profile *p,
+                        const struct seep_edge *edges, size_t nr, const struct seep_report_options *o)
 {
 	seep_json_array(j, name);
 	for (size_t i = 0; i < nr; i++) {

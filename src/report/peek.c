@@ -5,16 +5,16 @@
 enum { FLAT, FLAT_ERROR, FLAT_SHARE, CUM, CUM_ERROR, CUM_SHARE, CALLS, CALLS_SHARE, FUNCTION, PLACE, NR_COLUMNS };
 
 static const struct seep_column all_columns[NR_COLUMNS] = {
-	[FLAT] = {"flat", SEEP_COLUMN_RIGHT, 0, 0},
-	[FLAT_ERROR] = {"95%", SEEP_COLUMN_RIGHT, 0, 3},
-	[FLAT_SHARE] = {"flat%", SEEP_COLUMN_RIGHT, 0, 2},
-	[CUM] = {"cum", SEEP_COLUMN_RIGHT, 0, 0},
-	[CUM_ERROR] = {"95%", SEEP_COLUMN_RIGHT, 0, 4},
-	[CUM_SHARE] = {"cum%", SEEP_COLUMN_RIGHT, 0, 5},
-	[CALLS] = {"calls", SEEP_COLUMN_RIGHT, 0, 0},
-	[CALLS_SHARE] = {"calls%", SEEP_COLUMN_RIGHT, 0, 1},
-	[FUNCTION] = {"caller, function, callee", SEEP_COLUMN_CUT, 16, 0},
-	[PLACE] = {"source", SEEP_COLUMN_CUT_START, 14, 6},
+	[FLAT] = { "flat", SEEP_COLUMN_RIGHT, 0, 0 },
+	[FLAT_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 3 },
+	[FLAT_SHARE] = { "flat%", SEEP_COLUMN_RIGHT, 0, 2 },
+	[CUM] = { "cum", SEEP_COLUMN_RIGHT, 0, 0 },
+	[CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 4 },
+	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 5 },
+	[CALLS] = { "calls", SEEP_COLUMN_RIGHT, 0, 0 },
+	[CALLS_SHARE] = { "calls%", SEEP_COLUMN_RIGHT, 0, 1 },
+	[FUNCTION] = { "caller, function, callee", SEEP_COLUMN_CUT, 16, 0 },
+	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 6 },
 };
 
 struct peeking {
@@ -81,7 +81,7 @@ enum seep_status seep_report_peek(FILE *out, const struct seep_head *head, const
                                   const struct seep_peeks *k, const struct seep_report_options *o)
 {
 	struct seep_column columns[NR_COLUMNS];
-	struct peeking d = {.p = p, .o = o, .total = k->table->total[o->type].value};
+	struct peeking d = { .p = p, .o = o, .total = k->table->total[o->type].value };
 	size_t nr_columns = 0, nr = o->nr_rows && o->nr_rows < k->nr_peeks ? o->nr_rows : k->nr_peeks;
 	enum seep_status status;
 

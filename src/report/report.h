@@ -60,13 +60,13 @@ size_t seep_text_width(const char *text);
 
 /* ---- what stands above every report (head.c) ---- */
 
-struct seep_source { /* one process whose memory was read; unknown texts are "" */
+struct seep_source {                  /* one process whose memory was read; unknown texts are "" */
 	const char *name, *path, *id; /* `id`: one word for the state: running exited killed oom unknown */
 	const char *state;            /* "running", "exited 0 (seen by seep run)" */
 	uint64_t pid;
-	double age_s;                 /* from its start to its last event */
-	uint64_t period;              /* mean bytes between samples now; 1 every allocation; 0 switched off */
-	double estimated_since_s;     /* seconds since its start; NaN: every figure is exact */
+	double age_s;             /* from its start to its last event */
+	uint64_t period;          /* mean bytes between samples now; 1 every allocation; 0 switched off */
+	double estimated_since_s; /* seconds since its start; NaN: every figure is exact */
 	double inuse_bytes, inuse_bytes_stderr;
 };
 
@@ -93,13 +93,13 @@ struct seep_head {
 
 struct seep_report_options {
 	struct seep_style style;
-	uint32_t type;                   /* index in the profile's types, as given to analyse */
+	uint32_t type; /* index in the profile's types, as given to analyse */
 	enum seep_granularity by;
-	size_t nr_rows;                  /* 0: all; SEEP_ROWS_DEFAULT: 20, or what the terminal has room for */
-	bool with_errors;                /* 95 % intervals */
-	double outlived_s, period;       /* as given to analyse; the mean bytes between samples, for empty intervals */
-	double min_value;                /* as given to analyse */
-	double min_share;                /* tree: calls with less of the total are hidden and counted */
+	size_t nr_rows;            /* 0: all; SEEP_ROWS_DEFAULT: 20, or what the terminal has room for */
+	bool with_errors;          /* 95 % intervals */
+	double outlived_s, period; /* as given to analyse; the mean bytes between samples, for empty intervals */
+	double min_value;          /* as given to analyse */
+	double min_share;          /* tree: calls with less of the total are hidden and counted */
 };
 
 /* As text. `p` gives the names of types and must be what was analysed. */

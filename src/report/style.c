@@ -26,14 +26,14 @@ static bool is_colour_wanted(void)
 
 void seep_style_init(struct seep_style *s, FILE *out, bool wide)
 {
-	struct winsize size = {0};
+	struct winsize size = { 0 };
 	int fd = fileno(out);
 
-	*s = (struct seep_style){0};
+	*s = (struct seep_style){ 0 };
 	if (fd < 0 || !isatty(fd))
 		return;
 	if (ioctl(fd, TIOCGWINSZ, &size))
-		size = (struct winsize){0};
+		size = (struct winsize){ 0 };
 	s->width = number_in_environment("COLUMNS");
 	s->height = number_in_environment("LINES");
 	if (!s->width)
@@ -48,7 +48,8 @@ void seep_style_init(struct seep_style *s, FILE *out, bool wide)
 const char *seep_style_colour(const struct seep_style *s, enum seep_colour colour)
 {
 	static const char *const sequences[] = {
-		[SEEP_PLAIN] = "\033[0m", [SEEP_BOLD] = "\033[1m", [SEEP_DIM] = "\033[2m", [SEEP_WARN] = "\033[33m"};
+		[SEEP_PLAIN] = "\033[0m", [SEEP_BOLD] = "\033[1m", [SEEP_DIM] = "\033[2m", [SEEP_WARN] = "\033[33m"
+	};
 
 	return s->is_coloured ? sequences[colour] : "";
 }

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define ELLIPSIS "\xe2\x80\xa6"
-#define GAP 2u       /* spaces between columns */
-#define HARD_MIN 8u  /* a name is never cut below this, the line is longer instead */
+#define GAP 2u      /* spaces between columns */
+#define HARD_MIN 8u /* a name is never cut below this, the line is longer instead */
 #define MAX_COLUMNS 24u
 
 struct cell {
@@ -77,7 +77,8 @@ static void add_cell(struct seep_text_table *t, const char *text, size_t len, si
 		return;
 	}
 	seep_text_clean(clean, cap, text, len);
-	t->cells[t->nr_cells++] = (struct cell){.text = clean, .width = seep_text_width(clean), .indent_bytes = indent_bytes};
+	t->cells[t->nr_cells++] =
+		(struct cell){ .text = clean, .width = seep_text_width(clean), .indent_bytes = indent_bytes };
 }
 
 void seep_text_table_add(struct seep_text_table *t, const char *fmt, ...)
@@ -285,16 +286,17 @@ static void write_row(FILE *out, const struct seep_text_table *t, const struct l
 
 static void write_titles(FILE *out, const struct seep_text_table *t, const struct layout *l, const struct seep_style *s)
 {
-	struct cell titles[MAX_COLUMNS] = {{0}};
+	struct cell titles[MAX_COLUMNS] = { { 0 } };
 
 	for (size_t c = 0; c < t->nr_columns; c++)
-		titles[c] = (struct cell){.text = t->columns[c].title, .width = seep_text_width(t->columns[c].title)};
+		titles[c] = (struct cell){ .text = t->columns[c].title, .width = seep_text_width(t->columns[c].title) };
 	fputs(seep_style_colour(s, SEEP_BOLD), out);
 	write_row(out, t, l, titles);
 	fputs(seep_style_colour(s, SEEP_PLAIN), out);
 }
 
-static void write_left_out(FILE *out, const struct seep_text_table *t, const struct layout *l, const struct seep_style *s)
+static void write_left_out(FILE *out, const struct seep_text_table *t, const struct layout *l,
+                           const struct seep_style *s)
 {
 	const char *separator = "left out for width: ";
 	bool is_any = false;

@@ -3,23 +3,38 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { FLAT, FLAT_ERROR, FLAT_SHARE, SUM, CUM, CUM_ERROR, CUM_SHARE, OBJECTS, OTHER, AGE, OUTLIVED, FUNCTION, PLACE, NR_COLUMNS };
+enum {
+	FLAT,
+	FLAT_ERROR,
+	FLAT_SHARE,
+	SUM,
+	CUM,
+	CUM_ERROR,
+	CUM_SHARE,
+	OBJECTS,
+	OTHER,
+	AGE,
+	OUTLIVED,
+	FUNCTION,
+	PLACE,
+	NR_COLUMNS
+};
 
 /* Left out first on a narrow line: what the other columns tell as well. */
 static const struct seep_column all_columns[NR_COLUMNS] = {
-	[FLAT] = {"flat", SEEP_COLUMN_RIGHT, 0, 0},
-	[FLAT_ERROR] = {"95%", SEEP_COLUMN_RIGHT, 0, 0},
-	[FLAT_SHARE] = {"flat%", SEEP_COLUMN_RIGHT, 0, 1},
-	[SUM] = {"sum%", SEEP_COLUMN_RIGHT, 0, 8},
-	[CUM] = {"cum", SEEP_COLUMN_RIGHT, 0, 3},
-	[CUM_ERROR] = {"95%", SEEP_COLUMN_RIGHT, 0, 7},
-	[CUM_SHARE] = {"cum%", SEEP_COLUMN_RIGHT, 0, 4},
-	[OBJECTS] = {"objects", SEEP_COLUMN_RIGHT, 0, 9},
-	[OTHER] = {"alloc", SEEP_COLUMN_RIGHT, 0, 6},
-	[AGE] = {"age", SEEP_COLUMN_RIGHT, 0, 2},
-	[OUTLIVED] = {">60s", SEEP_COLUMN_RIGHT, 0, 5},
-	[FUNCTION] = {"function", SEEP_COLUMN_CUT, 24, 0},
-	[PLACE] = {"source", SEEP_COLUMN_CUT_START, 14, 10},
+	[FLAT] = { "flat", SEEP_COLUMN_RIGHT, 0, 0 },
+	[FLAT_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 0 },
+	[FLAT_SHARE] = { "flat%", SEEP_COLUMN_RIGHT, 0, 1 },
+	[SUM] = { "sum%", SEEP_COLUMN_RIGHT, 0, 8 },
+	[CUM] = { "cum", SEEP_COLUMN_RIGHT, 0, 3 },
+	[CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 7 },
+	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 4 },
+	[OBJECTS] = { "objects", SEEP_COLUMN_RIGHT, 0, 9 },
+	[OTHER] = { "alloc", SEEP_COLUMN_RIGHT, 0, 6 },
+	[AGE] = { "age", SEEP_COLUMN_RIGHT, 0, 2 },
+	[OUTLIVED] = { ">60s", SEEP_COLUMN_RIGHT, 0, 5 },
+	[FUNCTION] = { "function", SEEP_COLUMN_CUT, 24, 0 },
+	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 10 },
 };
 
 struct top {
@@ -95,20 +110,47 @@ static void add_cell(struct seep_text_table *t, const struct top *top, const str
 	char text[DRAW_MAX] = "";
 
 	switch (id) {
-	case FLAT: draw_value(text, p, o->type, flat->value); break;
-	case FLAT_ERROR: draw_error(text, p, o->type, flat, o->period); break;
-	case FLAT_SHARE: draw_share(text, flat->value, total); break;
-	case SUM: draw_share(text, sum, total); break;
-	case CUM: draw_value(text, p, o->type, cum->value); break;
-	case CUM_ERROR: draw_error(text, p, o->type, cum, o->period); break;
-	case CUM_SHARE: draw_share(text, cum->value, total); break;
-	case OBJECTS: draw_value(text, p, top->objects, r->flat[top->objects].value); break;
-	case OTHER: draw_value(text, p, top->other, r->flat[top->other].value); break;
-	case AGE: draw_age(text, r->age_median_s); break;
-	case OUTLIVED: draw_portion(text, r->outlived_share); break;
-	case FUNCTION: add_text(t, draw_function(r, o->by)); return;
-	case PLACE: add_text(t, draw_place(r, o->style.width != 0)); return;
-	default: break;
+	case FLAT:
+		draw_value(text, p, o->type, flat->value);
+		break;
+	case FLAT_ERROR:
+		draw_error(text, p, o->type, flat, o->period);
+		break;
+	case FLAT_SHARE:
+		draw_share(text, flat->value, total);
+		break;
+	case SUM:
+		draw_share(text, sum, total);
+		break;
+	case CUM:
+		draw_value(text, p, o->type, cum->value);
+		break;
+	case CUM_ERROR:
+		draw_error(text, p, o->type, cum, o->period);
+		break;
+	case CUM_SHARE:
+		draw_share(text, cum->value, total);
+		break;
+	case OBJECTS:
+		draw_value(text, p, top->objects, r->flat[top->objects].value);
+		break;
+	case OTHER:
+		draw_value(text, p, top->other, r->flat[top->other].value);
+		break;
+	case AGE:
+		draw_age(text, r->age_median_s);
+		break;
+	case OUTLIVED:
+		draw_portion(text, r->outlived_share);
+		break;
+	case FUNCTION:
+		add_text(t, draw_function(r, o->by));
+		return;
+	case PLACE:
+		add_text(t, draw_place(r, o->style.width != 0));
+		return;
+	default:
+		break;
 	}
 	seep_text_table_add(t, "%s", text);
 }
@@ -150,7 +192,7 @@ static void write_rest(FILE *out, const struct seep_profile *p, const struct see
 enum seep_status seep_report_top(FILE *out, const struct seep_head *head, const struct seep_profile *p,
                                  const struct seep_table *t, const struct seep_report_options *o)
 {
-	struct top top = {.nr_columns = 0};
+	struct top top = { .nr_columns = 0 };
 	struct seep_text_table *text;
 	enum seep_status status;
 	unsigned nr_lines;

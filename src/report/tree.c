@@ -7,13 +7,10 @@
 enum { CUM, CUM_ERROR, CUM_SHARE, OWN, AGE, CALL, PLACE, NR_COLUMNS };
 
 static const struct seep_column columns_with_errors[NR_COLUMNS] = {
-	[CUM] = {"cum", SEEP_COLUMN_RIGHT, 0, 0},
-	[CUM_ERROR] = {"95%", SEEP_COLUMN_RIGHT, 0, 0},
-	[CUM_SHARE] = {"cum%", SEEP_COLUMN_RIGHT, 0, 1},
-	[OWN] = {"flat", SEEP_COLUMN_RIGHT, 0, 2},
-	[AGE] = {"age", SEEP_COLUMN_RIGHT, 0, 3},
-	[CALL] = {"call tree", SEEP_COLUMN_CUT, 24, 0},
-	[PLACE] = {"source", SEEP_COLUMN_CUT_START, 14, 4},
+	[CUM] = { "cum", SEEP_COLUMN_RIGHT, 0, 0 },           [CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 0 },
+	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 1 },    [OWN] = { "flat", SEEP_COLUMN_RIGHT, 0, 2 },
+	[AGE] = { "age", SEEP_COLUMN_RIGHT, 0, 3 },           [CALL] = { "call tree", SEEP_COLUMN_CUT, 24, 0 },
+	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 4 },
 };
 
 /*
@@ -26,8 +23,8 @@ struct drawing {
 	const struct seep_tree *t;
 	const struct seep_report_options *o;
 	struct seep_column columns[NR_COLUMNS];
-	size_t nr_left;       /* rows that may still be shown */
-	size_t nr_cut;        /* calls not shown because the rows ran out */
+	size_t nr_left; /* rows that may still be shown */
+	size_t nr_cut;  /* calls not shown because the rows ran out */
 	double cut_value;
 };
 
@@ -102,7 +99,7 @@ static bool next_branch(const struct drawing *d, uint32_t *next, struct branch *
 
 		*next = n->next_sibling;
 		if (!is_small(d, n)) {
-			*out = (struct branch){.node = node};
+			*out = (struct branch){ .node = node };
 			return true;
 		}
 		hidden->nr_hidden += n->cum.value != 0;
@@ -134,7 +131,7 @@ static bool take(const struct drawing *d, struct level *l, struct branch *out)
 
 static void enter(const struct drawing *d, struct level *l, uint32_t node, size_t indent_len)
 {
-	*l = (struct level){.next = d->t->nodes[node].first_child, .indent_len = indent_len, .is_first = true};
+	*l = (struct level){ .next = d->t->nodes[node].first_child, .indent_len = indent_len, .is_first = true };
 	l->hidden.node = SEEP_NO_ID;
 	l->has_ahead = next_branch(d, &l->next, &l->hidden, &l->ahead);
 }
@@ -205,7 +202,7 @@ static enum seep_status draw_rows(struct drawing *d)
 	enum seep_status status = SEEP_ERR_NOMEM;
 
 	if (levels && indent) {
-		draw_line(d, "", &(struct branch){.node = 0});
+		draw_line(d, "", &(struct branch){ .node = 0 });
 		draw_below(d, levels, indent);
 		status = SEEP_OK;
 	}
@@ -227,7 +224,7 @@ static size_t choose_columns(struct drawing *d)
 enum seep_status seep_report_tree(FILE *out, const struct seep_head *head, const struct seep_profile *p,
                                   const struct seep_tree *t, const struct seep_report_options *o)
 {
-	struct drawing d = {.p = p, .t = t, .o = o};
+	struct drawing d = { .p = p, .t = t, .o = o };
 	enum seep_status status = SEEP_ERR_NOMEM;
 
 	/* A tree that ends in its middle misleads: all of it unless asked; --min and the share keep it short. */

@@ -4,16 +4,16 @@
 #include "tap.h"
 
 static const struct seep_column columns[] = {
-	{"flat", SEEP_COLUMN_RIGHT, 0, 0},
-	{"sum%", SEEP_COLUMN_RIGHT, 0, 1},
-	{"function", SEEP_COLUMN_CUT, 10, 0},
-	{"source", SEEP_COLUMN_CUT_START, 8, 2},
+	{ "flat", SEEP_COLUMN_RIGHT, 0, 0 },
+	{ "sum%", SEEP_COLUMN_RIGHT, 0, 1 },
+	{ "function", SEEP_COLUMN_CUT, 10, 0 },
+	{ "source", SEEP_COLUMN_CUT_START, 8, 2 },
 };
 
 static char *written(unsigned width, const char *name, const char *place)
 {
 	struct seep_text_table *t = seep_text_table_new(columns, ARRAY_SIZE(columns));
-	struct seep_style style = {.width = width};
+	struct seep_style style = { .width = width };
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
@@ -31,7 +31,8 @@ static char *written(unsigned width, const char *name, const char *place)
 
 static void without_a_terminal_nothing_is_cut(void)
 {
-	char *text = written(0, "std::map<std::string, std::vector<int>>::insert", "/a/very/long/path/to/the/source.cpp:12");
+	char *text =
+		written(0, "std::map<std::string, std::vector<int>>::insert", "/a/very/long/path/to/the/source.cpp:12");
 
 	OK(strstr(text, "std::map<std::string, std::vector<int>>::insert  /a/very/long/path/to/the/source.cpp:12\n"));
 	OK(!strstr(text, "left out"));
@@ -60,7 +61,8 @@ static void the_least_wanted_column_goes_first_and_is_named(void)
 static void lines_never_pass_the_width_while_a_name_has_room(void)
 {
 	for (unsigned width = 18; width < 80; width++) {
-		char *text = written(width, "a::b::c::d::e::f::g::h::i::j::k::l::m::n", "/a/path/to/source.cpp:12"), *rest = text;
+		char *text = written(width, "a::b::c::d::e::f::g::h::i::j::k::l::m::n", "/a/path/to/source.cpp:12"),
+		     *rest = text;
 
 		for (char *line; (line = strsep(&rest, "\n")) && !strstr(line, "left out");)
 			if (!tap_check(seep_text_width(line) <= width, __func__, TAP_AT))
@@ -81,7 +83,7 @@ static void control_characters_do_not_reach_the_terminal(void)
 static void an_indented_name_keeps_its_indentation_while_there_is_room(void)
 {
 	struct seep_text_table *t = seep_text_table_new(&columns[2], 1);
-	struct seep_style style = {.width = 14};
+	struct seep_style style = { .width = 14 };
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
