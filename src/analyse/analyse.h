@@ -10,37 +10,46 @@
 enum seep_granularity { SEEP_BY_FUNCTION, SEEP_BY_LINE, SEEP_BY_ADDRESS };
 
 struct seep_analyse_options {
-	uint32_t type;              /* index of the sort value in the profile's types */
+	uint32_t type; /* index of the sort value in the profile's types */
 	enum seep_granularity by;
-	bool all_frames;            /* false: allocator, container and runtime leaf frames fold into the first user frame */
-	double outlived_s;          /* threshold of the "outlived" share; 0: 60 */
-	double min_value;           /* rows with |cum| below are hidden and counted */
+	bool all_frames;   /* false: allocator, container and runtime leaf frames fold into the first user frame */
+	double outlived_s; /* threshold of the "outlived" share; 0: 60 */
+	double min_value;  /* rows with |cum| below are hidden and counted, as are rows of 0 */
 };
 
 /* One figure with its error. */
 struct seep_figure {
 	double value, variance;
-	uint64_t nr; /* samples it stands on; 0 with variance 0: exact */
+	uint64_t nr;    /* samples it stands on; 0 with variance 0: exact */
+	double largest; /* largest deviation (root of variance) that one of them brings; 0 unknown */
 };
 /*
- * 95 % interval of a figure: normal from 20 samples on, exact Poisson (Fay and Feuer's for weighted sums) below;
- * [value, value] when exact. No sample at all: [0, 3 T] where T = `period`.
+ * 95 % interval of a figure; [value, value] when exact. Nothing seen (value, variance and nr 0) at `period` > 1: [0, 3 T].
+ *
+ * From 20 samples on the normal interval in its score form: 1.96 standard errors of the value that each bound supposes,
+ * not of the estimate; the symmetric form misses above too often (it holds in 93 % at 20 samples, where this one holds
+ * in 95 %). Both become ± 1.96 √variance as nr grows. Below 20 samples, or where few of many samples bring the
+ * variance, the exact Poisson interval, for weighted sums in Fay and Feuer's form.
+ * What no sample shows no interval covers: counts of a stack that mixes sizes over decades can be far off, since
+ * a 16-byte block stands for 256 times as many as a 4 KiB one and is seen as rarely. Its bytes are not affected.
  */
 void seep_interval(const struct seep_figure *f, double period, double *low, double *high);
+/* *sum += *f. */
+void seep_figure_add(struct seep_figure *sum, const struct seep_figure *f);
 
 struct seep_row {
 	const char *function, *file, *module, *build_id; /* "" unknown; function falls back to module+0xoffset */
 	uint32_t line;
-	uint64_t addr;              /* address in the ELF file, for SEEP_BY_ADDRESS */
+	uint64_t addr; /* address in the ELF file, for SEEP_BY_ADDRESS */
 	bool is_inlined;
 	struct seep_figure flat[SEEP_PROFILE_MAX_VALUES], cum[SEEP_PROFILE_MAX_VALUES];
-	double age_median_s;        /* byte-weighted median age of its survivors (flat; cum when it has no flat); NaN unknown */
-	double outlived_share;      /* share of those bytes older than outlived_s; NaN unknown */
+	double age_median_s; /* byte-weighted median age of its survivors (flat; cum when it has no flat); NaN unknown */
+	double outlived_share; /* share of those bytes older than outlived_s; NaN unknown */
 };
 
 struct seep_table {
 	struct seep_arena arena;
-	struct seep_row *rows;      /* sorted by |flat| of `type`, then |cum|, then name */
+	struct seep_row *rows; /* sorted by |flat| of `type`, then |cum|, then name */
 	size_t nr_rows, nr_hidden;
 	struct seep_figure total[SEEP_PROFILE_MAX_VALUES];
 	double age_median_s, outlived_share; /* of all */
@@ -49,9 +58,9 @@ SEEP_NODISCARD enum seep_status seep_analyse_top(const struct seep_profile *p, c
                                                  struct seep_table **out, struct seep_error *err);
 void seep_table_free(struct seep_table *t);
 
-/* Call tree, root first; node 0 is the root of all. */
+/* Call tree, root first; node 0 is the root of all. Breadth first: parents before children, siblings side by side. */
 struct seep_node {
-	const struct seep_row *row;  /* flat/cum in row are the whole function's; the node's own figures are here: */
+	const struct seep_row *row;   /* NULL for node 0. flat/cum in row are the whole function's; the node's own: */
 	struct seep_figure flat, cum; /* of `type` */
 	double age_median_s;
 	uint32_t parent, first_child, next_sibling; /* SEEP_NO_ID none; siblings sorted by |cum| */

@@ -11,10 +11,9 @@
  * Parts that compilers split off a function or copies they make of it; each is shown as its function. A number or
  * more words may follow: everything from the first of these on is cut.
  */
-static const char *const clone_suffixes[] = {
-	".cold", ".part.", ".constprop.", ".isra.", ".lto_priv.", ".llvm.", ".localalias", ".warm", ".hot", ".simdclone.",
-	".ipa_sra."
-};
+static const char *const clone_suffixes[] = { ".cold",      ".part.",      ".constprop.", ".isra.",
+	                                      ".lto_priv.", ".llvm.",      ".localalias", ".warm",
+	                                      ".hot",       ".simdclone.", ".ipa_sra." };
 
 static size_t length_without_clone(const char *name)
 {

@@ -79,8 +79,7 @@ static void copy_operator(struct walker *w)
 
 static bool is_operator(const struct walker *w)
 {
-	return !strncmp(w->at, "operator", 8) && !is_word(w->at[8]) &&
-	       (w->len == 0 || !is_word(w->out[w->len - 1]));
+	return !strncmp(w->at, "operator", 8) && !is_word(w->at[8]) && (w->len == 0 || !is_word(w->out[w->len - 1]));
 }
 
 /* A lambda or unnamed type: "{lambda(int)#1}" and "{closure#0}" keep their first word. */

@@ -135,7 +135,8 @@ static void put(struct rewriter *r, const char *s, size_t len)
 
 size_t readable_operator_length(const char *s)
 {
-	static const char *const symbols[] = { "<=>", "<<=", ">>=", "->*", "<<", ">>", "<=", ">=", "->", "()", "[]", "<", ">" };
+	static const char *const symbols[] = { "<=>", "<<=", ">>=", "->*", "<<", ">>", "<=",
+		                               ">=",  "->",  "()",  "[]",  "<",  ">" };
 
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
 		size_t len = strlen(symbols[i]);

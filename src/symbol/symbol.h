@@ -19,7 +19,7 @@ struct seep_symbol_options {
 	const char *const *symbol_path; /* nr_symbol_path directories or files */
 	size_t nr_symbol_path;
 	bool no_debuginfod;
-	bool no_proc;                   /* do not look at running processes (tests) */
+	bool no_proc; /* do not look at running processes (tests) */
 };
 
 SEEP_NODISCARD enum seep_status seep_symboliser_new(const struct seep_symbol_options *o, struct seep_symboliser **out,
@@ -30,7 +30,8 @@ void seep_symboliser_free(struct seep_symboliser *s);
  * Gives every location of `p` without lines its lines. What cannot be named keeps none (reports show module+offset).
  * Never fails because of a bad ELF file: that mapping stays unnamed and a warning is kept.
  */
-SEEP_NODISCARD enum seep_status seep_symbolise(struct seep_symboliser *s, struct seep_profile *p, struct seep_error *err);
+SEEP_NODISCARD enum seep_status seep_symbolise(struct seep_symboliser *s, struct seep_profile *p,
+                                               struct seep_error *err);
 
 /* One line per mapping that could not be used and why ("libfoo.so: build id differs: the file was replaced"); valid until free. */
 size_t seep_symboliser_nr_warnings(const struct seep_symboliser *s);
@@ -45,7 +46,7 @@ enum seep_frame_class {
 	SEEP_FRAME_USER,      /* code the user can change */
 	SEEP_FRAME_ALLOCATOR, /* malloc family, operator new, strdup and friends, allocator internals */
 	SEEP_FRAME_CONTAINER, /* std::, __gnu_cxx::, boost::, absl:: containers; Rust alloc::, core::, hashbrown:: …; sds/glib wrappers */
-	SEEP_FRAME_RUNTIME    /* libc, libstdc++, loader, thread start, Go runtime, JVM glue */
+	SEEP_FRAME_RUNTIME /* libc, libstdc++, loader, thread start, Go runtime, JVM glue */
 };
 /* By demangled function name and module path ("" unknown). From one table (frames.c), each row with its reason. */
 enum seep_frame_class seep_frame_class_of(const char *function, const char *module);

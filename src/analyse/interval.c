@@ -1,0 +1,73 @@
+#include "analyse.h"
+
+#include "gamma.h"
+
+#include <math.h>
+
+#define Z95 1.959963984540054
+#define ENOUGH_SAMPLES 20
+
+/*
+ * A figure is a·N: N samples of equal weight would have its value and variance. Unequal weights make the true upper
+ * side wider, because the heavy ones not seen are missing from the variance too: `skew` ≥ a is the weight that the upper bound
+ * reckons with. Simulated over mixes of sizes (tests/truth/test-intervals.c): twice the squared variation of the weights
+ * restores the coverage where the size of single samples is not known.
+ */
+struct shape {
+	double a, n, skew;
+};
+
+static struct shape shape_of(const struct seep_figure *f)
+{
+	struct shape s = { .a = f->variance / f->value };
+	double variation = f->variance * (double)f->nr / (f->value * f->value) - 1;
+
+	s.n = f->value / s.a;
+	s.skew = fmax(s.a * (1 + 2 * fmax(variation, 0)), f->largest);
+	return s;
+}
+
+static void score_interval(const struct seep_figure *f, double *low, double *high)
+{
+	struct shape s = shape_of(f);
+	double below = s.a * Z95 / 2, above = s.skew * Z95 / 2;
+
+	*low = f->value + Z95 * (below - sqrt(f->variance + below * below));
+	*high = f->value + Z95 * (above + sqrt(f->variance + above * above));
+}
+
+/* Fay and Feuer, "Confidence intervals for directly standardized rates", Statistics in Medicine 16 (1997). */
+static void gamma_interval(const struct seep_figure *f, double *low, double *high)
+{
+	struct shape s = shape_of(f);
+	double value = f->value + s.skew, variance = f->variance + s.skew * s.skew;
+
+	*low = s.a * gamma_p_inverse(s.n, 0.025);
+	*high = variance / value * gamma_p_inverse(value * value / variance, 0.975);
+}
+
+void seep_interval(const struct seep_figure *f, double period, double *low, double *high)
+{
+	double half = Z95 * sqrt(fmax(f->variance, 0));
+
+	*low = f->value - half;
+	*high = f->value + half;
+	if (f->variance <= 0 || f->value <= 0) {
+		if (f->nr == 0 && f->value == 0 && f->variance <= 0 && period > 1)
+			*high = 3 * period;
+		return;
+	}
+	if (f->nr < ENOUGH_SAMPLES || f->value * f->value < ENOUGH_SAMPLES * f->variance)
+		gamma_interval(f, low, high);
+	else
+		score_interval(f, low, high);
+}
+
+void seep_figure_add(struct seep_figure *sum, const struct seep_figure *f)
+{
+	sum->value += f->value;
+	sum->variance += f->variance;
+	sum->nr += f->nr;
+	if (f->largest > sum->largest)
+		sum->largest = f->largest;
+}
