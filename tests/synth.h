@@ -69,15 +69,19 @@ SYNTH void *synth_entry(struct synth *s, uint32_t kind, size_t entry)
 	return s->bytes + synth_offset(s, kind, entry);
 }
 
-/* Copies `slot`, whose last eight bytes become its checksum, into an entry. */
-SYNTH void synth_put(struct synth *s, uint32_t kind, size_t entry, const void *slot, size_t nr_bytes)
+/* Copies `slot`, whose last eight bytes become its checksum, to an offset in the file. */
+SYNTH void synth_put_at(struct synth *s, size_t where, const void *slot, size_t nr_bytes)
 {
-	size_t where = synth_offset(s, kind, entry);
 	uint64_t sum = seep_rec_checksum(slot, nr_bytes - 8, s->header.salt, where);
 
-	assert(nr_bytes == synth_section(s, kind)->entry_bytes);
 	memcpy(s->bytes + where, slot, nr_bytes - 8);
 	memcpy(s->bytes + where + nr_bytes - 8, &sum, 8);
+}
+
+SYNTH void synth_put(struct synth *s, uint32_t kind, size_t entry, const void *slot, size_t nr_bytes)
+{
+	assert(nr_bytes == synth_section(s, kind)->entry_bytes);
+	synth_put_at(s, synth_offset(s, kind, entry), slot, nr_bytes);
 }
 
 SYNTH void synth_add_section(struct synth *s, size_t *nr, uint32_t kind, size_t entry_bytes, uint64_t count)
@@ -99,7 +103,7 @@ SYNTH void synth_place_sections(struct synth *s, const struct synth_room *room)
 	synth_add_section(s, &nr, SEEP_REC_SEC_MODULES, sizeof(struct seep_rec_module), room->modules);
 	synth_add_section(s, &nr, SEEP_REC_SEC_STACKS, sizeof(struct seep_rec_stack), room->stacks);
 	synth_add_section(s, &nr, SEEP_REC_SEC_FRAMES, sizeof(uint64_t), room->frames);
-	synth_add_section(s, &nr, SEEP_REC_SEC_COUNTERS, sizeof(struct seep_rec_counters), 2 * (uint64_t)room->stacks);
+	synth_add_section(s, &nr, SEEP_REC_SEC_COUNTERS, 2 * sizeof(struct seep_rec_counters), room->stacks);
 	synth_add_section(s, &nr, SEEP_REC_SEC_HISTORY, sizeof(struct seep_rec_history), room->stacks);
 	synth_add_section(s, &nr, SEEP_REC_SEC_SAMPLES, sizeof(struct seep_rec_sample), room->samples);
 	synth_add_section(s, &nr, SEEP_REC_SEC_THREADS, sizeof(struct seep_rec_thread), room->threads);
@@ -137,22 +141,19 @@ SYNTH void synth_fill_header(struct synth *s)
 	strcpy(h->allocator, "/lib/x86_64-linux-gnu/libc.so.6");
 }
 
+/* Writes the counters of c.stack over the copy that c.seq says. */
 SYNTH void synth_counters(struct synth *s, struct seep_rec_counters c)
 {
-	struct seep_rec_counters other;
-
-	memcpy(&other, synth_entry(s, SEEP_REC_SEC_COUNTERS, 2 * (size_t)c.stack), sizeof(other));
-	synth_put(s, SEEP_REC_SEC_COUNTERS, 2 * (size_t)c.stack + (other.seq + 1 == c.seq), &c, sizeof(c));
+	synth_put_at(s, synth_offset(s, SEEP_REC_SEC_COUNTERS, c.stack) + (c.seq & 1) * sizeof(c), &c, sizeof(c));
 }
 
 /* The counters of a stack as they stand. */
 SYNTH struct seep_rec_counters synth_counters_of(struct synth *s, uint32_t stack)
 {
-	struct seep_rec_counters a, b;
+	struct seep_rec_counters copies[2];
 
-	memcpy(&a, synth_entry(s, SEEP_REC_SEC_COUNTERS, 2 * (size_t)stack), sizeof(a));
-	memcpy(&b, synth_entry(s, SEEP_REC_SEC_COUNTERS, 2 * (size_t)stack + 1), sizeof(b));
-	return a.seq >= b.seq ? a : b;
+	memcpy(copies, synth_entry(s, SEEP_REC_SEC_COUNTERS, stack), sizeof(copies));
+	return copies[copies[1].seq > copies[0].seq];
 }
 
 SYNTH uint32_t synth_stack_of(struct synth *s, uint8_t kind, uint32_t nr, const uint64_t *frames, uint8_t flags)

@@ -114,21 +114,36 @@ uint32_t seep_profile_intern_z(struct seep_profile *p, const char *text);
 const char *seep_profile_str(const struct seep_profile *p, uint32_t id);
 
 /* Append one element and return its index, SEEP_NO_ID when memory is out. */
-uint32_t seep_profile_add_type(struct seep_profile *p, const char *type, const char *unit);
+uint32_t seep_profile_add_type(struct seep_profile *p, const char *type, const char *unit); /* before any sample */
 uint32_t seep_profile_add_mapping(struct seep_profile *p, const struct seep_mapping *m);
 uint32_t seep_profile_add_function(struct seep_profile *p, const char *name, const char *system_name, const char *file,
                                    uint32_t start_line); /* equal ones share an index */
-uint32_t seep_profile_add_location(struct seep_profile *p, uint64_t addr, uint32_t mapping); /* equal ones share */
+/* Equal ones share an index, except those without an address (addr 0): each is its own. */
+uint32_t seep_profile_add_location(struct seep_profile *p, uint64_t addr, uint32_t mapping);
+uint32_t seep_profile_add_comment(struct seep_profile *p, const char *text);
+uint32_t seep_profile_add_process(struct seep_profile *p, const struct seep_process *process);
 /* Gives a location its lines, innermost first (replaces what it had). */
 SEEP_NODISCARD bool seep_profile_set_lines(struct seep_profile *p, uint32_t location, const struct seep_line *lines,
                                            uint32_t nr);
 uint32_t seep_profile_add_stack(struct seep_profile *p, const uint32_t *locations, uint32_t nr, uint32_t flags);
-/* All columns that exist get a neutral value; `values` has nr_types entries, `variances` may be NULL (0). */
+/* Columns of samples that may be NULL; seep_profile_add_columns() makes them exist, neutral for the rows there are. */
+#define SEEP_COLUMN_VARIANCES 1u
+#define SEEP_COLUMN_AGE 2u
+#define SEEP_COLUMN_THREAD 4u
+#define SEEP_COLUMN_PROCESS 8u
+#define SEEP_COLUMN_ALLOC_SAMPLES 16u
+SEEP_NODISCARD bool seep_profile_add_columns(struct seep_profile *p, unsigned columns);
+/*
+ * All columns that exist get a neutral value, which the caller may overwrite in its row; `values` has nr_types entries,
+ * `variances` may be NULL (0), else their column comes to exist.
+ */
 uint32_t seep_profile_add_sample(struct seep_profile *p, uint32_t stack, const double *values, const double *variances);
 
 /* Appends the samples of `from` (same types) to `into`, interning all; processes are kept apart. */
 SEEP_NODISCARD enum seep_status seep_profile_merge(struct seep_profile *into, const struct seep_profile *from,
                                                    struct seep_error *err);
+/* Index of the value type of this name, SEEP_NO_ID none. */
+uint32_t seep_profile_find_type(const struct seep_profile *p, const char *type);
 double seep_profile_total(const struct seep_profile *p, uint32_t type);
 double seep_profile_total_variance(const struct seep_profile *p, uint32_t type);
 
