@@ -62,6 +62,9 @@ struct seep_process_maps {
 SEEP_NODISCARD enum seep_status seep_process_maps_read(const char *root, uint32_t pid, struct seep_process_maps *out,
                                                        struct seep_error *err);
 
+/* True when a file whose path ends in `suffix` is mapped; *could_read is false when its mappings may not be read. */
+bool seep_process_has_mapped(const char *root, uint32_t pid, const char *suffix, bool *could_read);
+
 /* Sums of /proc/PID/smaps_rollup in bytes; may be refused for another user's process. */
 struct seep_process_memory {
 	uint64_t rss, pss, private_dirty, private_clean, shared_dirty, shared_clean, anonymous, swap;
@@ -101,16 +104,15 @@ SEEP_NODISCARD enum seep_status seep_cgroup_at(const char *root, const char *pat
                                                struct seep_error *err);
 
 struct seep_cgroup_memory {
-	uint64_t usage, limit; /* limit: the smallest of it and all its ancestors; SEEP_UNKNOWN: none */
-	char limited_by[512];  /* path of the cgroup that has this limit */
-	uint64_t anon, file, shmem, kernel;
+	uint64_t usage, limit;              /* limit: the smallest of it and all its ancestors; SEEP_UNKNOWN: none */
+	char limited_by[512];               /* path of the cgroup that has this limit */
+	uint64_t anon, file, shmem, kernel; /* file: page cache without shmem */
 	uint64_t peak, swap;
-	uint64_t failcnt;            /* v1 memory.failcnt, v2 memory.events: max */
-	uint64_t oom_kills;          /* of it and, in v1, the cgroup that has the limit: processes killed */
-	uint64_t oom_kills_at_limit; /* the counter of the cgroup that has the limit */
+	uint64_t failcnt;   /* v1 memory.failcnt, v2 memory.events: max */
+	uint64_t oom_kills; /* processes of this cgroup killed (v2: and of those below it) */
 	uint64_t nr_pids;
 };
-void seep_cgroup_read(const char *root, const struct seep_cgroup *cgroup, struct seep_cgroup_memory *out);
+void seep_cgroup_read(const struct seep_cgroup *cgroup, struct seep_cgroup_memory *out);
 
 /* ---- kernel log (klog.c) ---- */
 
@@ -144,26 +146,27 @@ const struct seep_oom_kill *seep_klog_find(const struct seep_klog *log, uint32_t
 enum seep_libc { SEEP_LIBC_UNKNOWN, SEEP_LIBC_GLIBC, SEEP_LIBC_MUSL };
 
 struct seep_program {
-	char path[1024];        /* the file whose header the kernel will read in the end (a script's interpreter) */
-	char script[1024];      /* the script that led there; "" none */
-	uint16_t machine;       /* ELF e_machine; 0: not an ELF file */
-	bool is_elf, is_static; /* static: no interpreter, so nothing can be preloaded */
+	char path[1024];   /* the file whose header the kernel will read in the end (a script's interpreter) */
+	char script[1024]; /* the script that led there; "" none */
+	uint16_t machine;  /* ELF e_machine; 0: not an ELF file */
+	bool is_elf, is_64, is_static; /* static: no interpreter, so nothing can be preloaded */
 	enum seep_libc libc;
 	char interpreter[256];
 	bool is_setuid;       /* setuid, setgid or file capabilities, and that changes something for us */
 	bool needs_asan;      /* libasan (or clang's) is a needed library */
 	bool has_asan_inside; /* ASan is linked in statically (clang's default) */
-	char own_allocator
-		[64]; /* "tcmalloc", "jemalloc", "mimalloc" or "malloc": defined inside the executable; "" none */
+	/* "tcmalloc", "jemalloc", "mimalloc" or "malloc": defined inside the executable; "" none */
+	char own_allocator[64];
 	bool exports_malloc; /* … and the definition is visible to others, so that even libc's calls go there */
-	bool is_go, is_cgo, is_jvm, is_node;
+	bool is_go, is_cgo, is_jvm, is_node, is_python;
 };
 /*
- * Looks at the file that execvp(3) would run. Follows #! lines (at most 4). Never fails for odd files: unknown is unset.
+ * Looks at a program file. Follows #! lines (at most 4), through env(1) by `search` ($PATH). Never fails for odd files:
+ * what cannot be told is unset.
  * SEEP_ERR_NOT_FOUND, SEEP_ERR_IO (EACCES) as execvp would.
  */
-SEEP_NODISCARD enum seep_status seep_program_look(const char *root, const char *path, struct seep_program *out,
-                                                  struct seep_error *err);
+SEEP_NODISCARD enum seep_status seep_program_look(const char *root, const char *path, const char *search,
+                                                  struct seep_program *out, struct seep_error *err);
 /* The path that execvp(3) would find for `name` in `search` ($PATH). False with errno as execvp's. */
 bool seep_program_search(const char *name, const char *search, char *out, size_t cap);
 
