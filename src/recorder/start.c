@@ -148,6 +148,7 @@ static void start_walker(void)
 		.mirror = module_mirror,
 		.now_us = seep_now_us,
 		.exe_path = exe_path,
+		.allocator_start = seep_allocator_start,
 	};
 
 	exe_path[sys_failed(n) ? 0 : n] = 0;

@@ -44,6 +44,7 @@ struct seep_modules_config {
 	void (*mirror)(uint32_t index);
 	uint64_t (*now_us)(void);
 	const char *exe_path;          /* for the module whose l_name is "" */
+	uint64_t allocator_start;      /* an address in the object that defines the next malloc; 0 unknown */
 };
 
 /* Called once by the constructor, before any walk. Memory for caches is static or mmap'ed here. */
@@ -63,7 +64,10 @@ void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, 
 /* Index of the module that holds pc now (checked), 0 none. *module may be NULL. */
 uint32_t seep_unwind_module_of(uint64_t pc);
 
-/* The registers of the caller, as if the function that calls this one returned at once. */
+/*
+ * The registers at the place that calls this. A walk from them begins inside the recorder; frames of the recorder at the
+ * leaf end are left out of every walk.
+ */
 void seep_regs_capture(struct seep_regs *regs);
 
 #endif
