@@ -46,7 +46,7 @@ static NOINLINE std::unique_ptr<Job> make_job(size_t size)
 
 static void consume(Queue &queue, double per_s)
 {
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 
 	while (!known_is_over())
 		for (long due = known_due(&pace, known_elapsed() * per_s); due > 0; due--)
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 	known_start(argc, argv);
 	double per_s = known_range(1500, 6000), speed = 0.3 + 0.5 * known_random(), size = known_range(2e3, 8e3);
 	Queue queue;
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 	std::thread consumer(consume, std::ref(queue), per_s * speed);
 
 	while (!known_is_over())

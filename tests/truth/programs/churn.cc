@@ -17,7 +17,7 @@ static NOINLINE char *build_reply(size_t size)
 static void serve(uint64_t seed, double per_s)
 {
 	std::vector<char *> window(200, nullptr);
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 	uint64_t at = seed;
 
 	while (!known_is_over())

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 {
 	known_start(argc, argv);
 	double bytes_per_s = known_range(3e6, 10e6), size = known_range(200, 3000);
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 
 	while (!known_is_over()) {
 		for (long due = known_due(&pace, known_elapsed() * bytes_per_s / size / 4); due > 0; due--) {

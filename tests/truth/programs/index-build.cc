@@ -35,14 +35,14 @@ int main(int argc, char **argv)
 	double build_s = known_seconds * known_range(0.1, 0.35), per_s = known_range(1e6, 2e6) / build_s;
 	double nr_words = known_range(500, 50000);
 	Index index;
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 	size_t total = 0;
 
 	while (!known_is_over()) {
 		double until = known_elapsed() < build_s ? known_elapsed() : build_s;
 
 		for (long due = known_due(&pace, until * per_s); due > 0; due--)
-			index.insert((uint64_t)(known_random() * nr_words), Posting{1, 2, 3});
+			index.insert((uint64_t)(known_random() * nr_words), Posting{ 1, 2, 3 });
 		for (int i = 0; i < 50 && known_elapsed() > build_s; i++)
 			total += index.lookup((uint64_t)(known_random() * nr_words));
 	}

@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 	known_start(argc, argv);
 	double per_s = known_range(700, 3000);
 	Bus bus;
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 
 	while (!known_is_over()) {
 		for (long due = known_due(&pace, known_elapsed() * per_s); due > 0; due--)

@@ -40,10 +40,11 @@ private:
 int main(int argc, char **argv)
 {
 	known_start(argc, argv);
-	double per_s = known_range(3e3, 8e3), fill_s = known_seconds * known_range(0.1, 0.33), size = known_range(1e3, 6e3);
+	double per_s = known_range(3e3, 8e3), fill_s = known_seconds * known_range(0.1, 0.33),
+	       size = known_range(1e3, 6e3);
 	bool has_hot_keys = known_random() < 0.5;
 	Lru cache((size_t)(per_s * fill_s));
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 	uint64_t next = 1000;
 
 	while (!known_is_over()) {

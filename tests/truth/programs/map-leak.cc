@@ -17,7 +17,7 @@ class SessionMap {
 public:
 	NOINLINE void add(uint64_t id, size_t size)
 	{
-		sessions[id] = Session{"user" + std::to_string(id), std::string(size, 'x')};
+		sessions[id] = Session{ "user" + std::to_string(id), std::string(size, 'x') };
 	}
 
 private:
@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 	known_start(argc, argv);
 	double bytes_per_s = known_range(3e6, 12e6), size = known_range(500, 8000);
 	SessionMap map;
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 
 	for (uint64_t id = 0; !known_is_over();) {
 		for (long due = known_due(&pace, known_elapsed() * bytes_per_s / size); due > 0; due--)

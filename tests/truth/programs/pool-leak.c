@@ -71,7 +71,8 @@ int main(int argc, char **argv)
 	pool_object_bytes = known_size(256, 2048) & ~15ul;
 	use_scratch();
 	while (!known_is_over()) {
-		for (long due = known_due(&pace, known_elapsed() * bytes_per_s / (double)pool_object_bytes); due > 0; due--) {
+		for (long due = known_due(&pace, known_elapsed() * bytes_per_s / (double)pool_object_bytes); due > 0;
+		     due--) {
 			open_session();
 			if (nr++ % 100 == 0)
 				use_scratch();

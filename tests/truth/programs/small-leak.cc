@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	char *table = load_table(known_size(40e6, 120e6));
 	Metrics metrics;
 	Cache cache(known_size(3000, 8000));
-	struct known_pace pace = {0};
+	struct known_pace pace = { 0 };
 	uint64_t request = 0;
 
 	while (!known_is_over())
