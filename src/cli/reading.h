@@ -1,0 +1,73 @@
+/*
+ * What the verbs that read profiles share: their options, and targets made into a profile and what stands above a report.
+ */
+#ifndef SEEP_CLI_READING_H
+#define SEEP_CLI_READING_H
+
+#include "analyse/analyse.h"
+#include "cli/cli.h"
+#include "cli/targets.h"
+#include "report/report.h"
+
+#define READING_MIN_UNSET UINT64_MAX
+
+struct reading_options {
+	struct cli_target_options target;
+	int type; /* SEEP_INUSE_SPACE … */
+	int by;   /* enum seep_granularity */
+	int all_frames;
+	int kind; /* SEEP_REC_KIND_HEAP or _MMAP */
+	double outlived_s;
+	uint64_t min_value, nr_rows;
+	bool with_errors, wide, json;
+	const char *output;
+	int format; /* of export */
+};
+
+extern const struct cli_word reading_sort_words[], reading_by_words[], reading_frames_words[], reading_kind_words[];
+extern const struct reading_options reading_defaults;
+
+/* Rows of the option tables: the same words in every verb. */
+#define READING_ROW_KIND                                                              \
+	CLI_WORD(0, "kind", struct reading_options, kind, reading_kind_words, "KIND", \
+	         "heap: what malloc gave (default); mmap: the program's own\nmappings, which are no part of the heap")
+#define READING_ROW_OUTPUT \
+	CLI_TEXT('o', "output", struct reading_options, output, "FILE", "write to FILE, which appears when it is whole")
+#define READING_ROW_MIN(help) CLI_BYTES(0, "min", struct reading_options, min_value, "SIZE", help)
+#define READING_ROWS                                                                                                                            \
+	CLI_WORD('s', "sort", struct reading_options, type, reading_sort_words, "VALUE",                                                        \
+	         "inuse_space (default), inuse_objects, alloc_space or\nalloc_objects"),                                                        \
+		CLI_WORD(0, "by", struct reading_options, by, reading_by_words, "WHAT",                                                         \
+	                 "function (default), line or address"),                                                                                \
+		CLI_WORD(                                                                                                                       \
+			0, "frames", struct reading_options, all_frames, reading_frames_words, "WHICH",                                         \
+			"user: what allocators, containers and runtimes hold counts\nfor the code that called them (default); all: show them"), \
+		READING_ROW_KIND,                                                                                                               \
+		CLI_COUNT('n', "nr", struct reading_options, nr_rows, "ROWS", "show at most ROWS rows; 0 shows all"),                           \
+		CLI_FLAG('e', "error", struct reading_options, with_errors, "show the 95 % interval of every figure"),                          \
+		CLI_FLAG('w', "wide", struct reading_options, wide, "cut nothing to fit the terminal"),                                         \
+		CLI_FLAG('j', "json", struct reading_options, json, "write JSON"), READING_ROW_OUTPUT
+
+struct reading {
+	const struct reading_options *options;
+	struct cli_targets targets;
+	struct seep_profile *profile; /* of `targets` */
+	struct seep_arena arena;      /* texts of `sources` */
+	struct seep_head head;
+	struct seep_source *sources;
+	struct seep_loss *losses;
+	struct seep_out out;
+	struct seep_analyse_options analyse;
+	struct seep_report_options report;
+};
+
+/* Resolves, loads, symbolises. CLI_OK or an exit code after one clear line; release in both cases. */
+SEEP_NODISCARD int reading_open(struct reading *r, const char *verb, const struct reading_options *o, int nr_words,
+                                char **words);
+/* Opens the output and sets how text is drawn there. */
+SEEP_NODISCARD int reading_begin_output(struct reading *r);
+/* Ends the output as `status` (of the report) says: whole, or not at all. */
+SEEP_NODISCARD int reading_end_output(struct reading *r, enum seep_status status);
+void reading_release(struct reading *r);
+
+#endif
