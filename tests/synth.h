@@ -80,7 +80,9 @@ SYNTH void synth_put_at(struct synth *s, size_t where, const void *slot, size_t 
 
 SYNTH void synth_put(struct synth *s, uint32_t kind, size_t entry, const void *slot, size_t nr_bytes)
 {
-	assert(nr_bytes == synth_section(s, kind)->entry_bytes);
+	const struct seep_rec_section *section = synth_section(s, kind);
+
+	assert(section && nr_bytes == section->entry_bytes);
 	synth_put_at(s, synth_offset(s, kind, entry), slot, nr_bytes);
 }
 
