@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "recording/recording.h"
 #include "symbol/symbol.h"
+#include "system/system.h"
 
 /* Options that every verb with targets has; CLI_TARGET_ROWS puts them in its table. */
 struct cli_target_options {
@@ -76,15 +77,24 @@ struct cli_end {
 	char text
 		[96]; /* "running", "exited 0", "killed by 9 (KILL)", "OOM-killed", "replaced by exec", "unknown (no exit mark)" */
 	char by[64];     /* "seep run", "kernel log", "cgroup counter", "exit mark", "process table"; "" nobody */
-	char detail[64]; /* "limit of /app" */
+	char detail[96]; /* "limit of /app" */
 };
 /* One word for JSON: "running" "exited" "killed" "oom" "exec" "unknown". */
 const char *cli_end_word(enum cli_end_how how);
+/* What endings are looked up in; zeroed but for `sysroot` at first, filled when needed, released once. */
+struct cli_end_sources {
+	const char *sysroot; /* NULL: the running system */
+	struct seep_klog log;
+	bool is_log_read;
+};
+void cli_end_sources_release(struct cli_end_sources *s);
 /*
  * From the recording's own end slot and exit mark; else, on the boot that it was made on, from the process table, the
- * kernel log and the cgroup's counter below `sysroot`.
+ * kernel log and the cgroup's counter. Needs no more than what seep_recording_read_header() gives.
  */
-void cli_end_of(const char *sysroot, const struct seep_recording *r, struct cli_end *out);
+void cli_end_of(struct cli_end_sources *sources, const struct seep_recording *r, struct cli_end *out);
+/* The pid, here and now, of the running process whose recording this is; 0 when it has ended or became another program. */
+uint32_t cli_alive_pid(const char *sysroot, const struct seep_recording *r);
 
 /* Lost or skipped, never 0. */
 struct cli_loss {
@@ -102,7 +112,6 @@ struct cli_found {
 	char *path;
 	struct seep_recording *header; /* header, words, status, ended only */
 	uint64_t file_bytes, disk_bytes;
-	bool is_alive;
 };
 struct cli_found_list {
 	struct cli_found *items; /* newest start first */
@@ -110,8 +119,9 @@ struct cli_found_list {
 	size_t nr_bad; /* files *.seep that are no readable recordings */
 };
 
-/* $SEEP_DIR or /dev/shm/seep-EUID and /tmp/seep-EUID, and the state directory: those that exist. Caller frees each and the list. */
+/* $SEEP_DIR, /dev/shm/seep-EUID, /tmp/seep-EUID (root: those of all users) and the state directory: those that exist. */
 void cli_usual_dirs(struct cli_list *out);
+void cli_owned_list_release(struct cli_list *list); /* of texts that it owns */
 /* $XDG_STATE_HOME/seep or ~/.local/state/seep; NULL without a home. malloc'ed. */
 char *cli_state_dir(void);
 /*
@@ -120,5 +130,6 @@ char *cli_state_dir(void);
  */
 SEEP_NODISCARD int cli_find_recordings(const struct cli_list *dirs, bool warn, struct cli_found_list *out);
 void cli_found_release(struct cli_found_list *list);
+bool cli_is_recording_name(const char *name); /* ends in .seep */
 
 #endif

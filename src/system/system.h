@@ -141,6 +141,11 @@ void seep_klog_release(struct seep_klog *log);
 const struct seep_oom_kill *seep_klog_find(const struct seep_klog *log, uint32_t pid, const char *comm,
                                            uint64_t since_us);
 
+/* ---- containers (container.c) ---- */
+
+/* Running processes of the docker or podman container of this name or id (12 digits or more). malloc'ed, caller frees. */
+uint32_t *seep_container_pids(const char *root, const char *name, size_t *nr);
+
 /* ---- program files, looked at before they start (program.c) ---- */
 
 enum seep_libc { SEEP_LIBC_UNKNOWN, SEEP_LIBC_GLIBC, SEEP_LIBC_MUSL };

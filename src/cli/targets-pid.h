@@ -1,0 +1,18 @@
+/*
+ * The targets that are looked up: pids and containers. For targets.c only.
+ */
+#ifndef SEEP_CLI_TARGETS_PID_H
+#define SEEP_CLI_TARGETS_PID_H
+
+#include "cli/targets.h"
+
+/* Loads one file; CLI_OK, or an exit code with *err set and nothing said. */
+int cli_load_recording(struct cli_targets *t, const char *path, struct seep_error *err);
+/* The newest recording of the running process, or of the one that had this pid. Says what is wrong. */
+int cli_load_pid(struct cli_targets *t, const char *verb, uint32_t pid);
+/* All recordings of the running processes of a container, by name or id. `is_named`: the user said that it is a container. */
+int cli_load_container(struct cli_targets *t, const char *verb, const char *name, bool is_named);
+/* "no recordings in A, B", and how one is made. */
+void cli_say_no_recordings(const struct cli_list *dirs);
+
+#endif
