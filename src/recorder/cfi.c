@@ -392,7 +392,7 @@ void cfi_find(uint64_t eh_frame_hdr, uint64_t module_end, uint64_t pc, struct cf
 	struct state s = { .nr_remembered = 0 };
 	uint64_t at;
 
-	row->is_valid = false;
+	row->is_valid = row->is_start = false;
 	if (!find_fde(eh_frame_hdr, module_end, pc, &f, &at))
 		return;
 	s.cie = &f.cie;
@@ -408,6 +408,7 @@ void cfi_find(uint64_t eh_frame_hdr, uint64_t module_end, uint64_t pc, struct cf
 	if (!execute(&s, f.program, pc, eh_frame_hdr))
 		return;
 	*row = s.row;
+	row->is_start = pc == f.start;
 	row->is_valid = row->cfa_is_expression || row->cfa_reg < CFI_NR_REGS;
 }
 

@@ -35,6 +35,7 @@ struct cfi_row {
 	int32_t cfa_at;     /* offset, or start of the expression relative to the FDE */
 	bool is_signal;     /* the frame was made by the kernel */
 	bool is_valid;
+	bool is_start;      /* pc is the first byte of the function */
 	uint64_t fde;       /* address that expressions are relative to */
 	uint8_t ra;         /* register that holds the return address */
 };

@@ -238,7 +238,6 @@ static void set_up_thread(struct seep_thread *t)
 {
 	seed_thread(t);
 	t->fork_count = seep.fork_count;
-	t->index = 0;
 	t->walk_thread = (struct seep_walk_thread){ 0 };
 	arm(t, load_relaxed(&seep.period));
 }

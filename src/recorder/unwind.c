@@ -221,6 +221,12 @@ static uint64_t rule_for(struct walker *k, uint64_t key)
 	k->w->nr_misses++;
 	cfi_find(k->view->eh_frame_hdr, k->view->end, place_of(k), &row);
 	rule = rule_of_row(&row);
+	if (rule_kind(rule) == RULE_MISSING && k->is_call) {
+		/* A return to a function's very first byte, which no call makes: put there by hand (makecontext). */
+		cfi_find(k->view->eh_frame_hdr, k->view->end, k->pc, &row);
+		if (row.is_start)
+			rule = rule_make(RULE_END, 0, 0, 0);
+	}
 	if (k->view->index)
 		cache_put(key, rule);
 	return rule;

@@ -1,0 +1,146 @@
+"""A second reader of recordings, written from docs/recording-format.md alone: what the recorder writes is judged by it."""
+import math
+import struct
+
+MASK = (1 << 64) - 1
+
+
+def checksum(data, salt, where):
+    h = (salt ^ (where * 0x9E3779B97F4A7C15)) & MASK
+    for (word,) in struct.iter_unpack("<Q", data):
+        h = ((h ^ word) * 0x9E3779B97F4A7C15) & MASK
+        h ^= h >> 32
+    return h or 1
+
+
+def text(raw):
+    return raw.split(b"\0")[0].decode()
+
+
+class Recording:
+    STATUS, PERIODS, MODULES, STACKS, FRAMES, COUNTERS, HISTORY, SAMPLES, THREADS, RING, SYSTEM, ENDED = range(1, 13)
+
+    def __init__(self, path):
+        with open(path, "rb") as f:
+            self.bytes = f.read()
+        b = self.bytes
+        assert b[:8] == b"SEEPREC\n", b[:8]
+        self.major, self.minor, endian, header_bytes, self.machine = struct.unpack_from("<HHIII", b, 8)
+        assert (self.major, endian, header_bytes) == (1, 0x01020304, 4096)
+        self.file_bytes, self.salt = struct.unpack_from("<QQ", b, 24)
+        assert struct.unpack_from("<Q", b, 4088)[0] == checksum(b[:4088], self.salt, 0), "header checksum"
+        self.sections = {}
+        for i in range(16):
+            kind, entry, offset, count = struct.unpack_from("<IIQQ", b, 40 + 24 * i)
+            if kind:
+                self.sections[kind] = (entry, offset, count)
+        at = 40 + 24 * 16
+        (self.epoch_realtime_ns, self.epoch_monotonic_ns, self.start_us, self.start_ticks, self.pid_namespace, self.pid,
+         self.parent_pid, self.forked_from, self.uid, self.page, self.nr_cpus) = struct.unpack_from("<QQQQQIIIIII", b, at)
+        self.boot_id = b[at + 64:at + 80]
+        self.exe_build_id = b[at + 80:at + 112]
+        self.exe_build_id_bytes, self.options = struct.unpack_from("<II", b, at + 112)
+        at += 120
+        self.version, self.name = text(b[at:at + 16]), text(b[at + 16:at + 80])
+        self.exe, self.cgroup = text(b[at + 80:at + 592]), text(b[at + 592:at + 1104])
+        self.command = b[at + 1104:at + 2640].rstrip(b"\0").split(b"\0")
+        self.allocator = text(b[at + 2704:at + 2832])
+        self.control, self.children_unrecorded, self.heartbeat_us, self.samples_high = struct.unpack_from("<QQQQ", b, 4096)
+        self.torn = 0
+        self.status = self.read_status()
+        self.modules = self.read_modules()
+        self.stacks = self.read_stacks()
+        self.counters = self.read_counters()
+        self.samples = self.read_samples()
+        self.threads = {i: (tid, text(s[16:32])) for i, s in self.slots(self.THREADS)
+                        for tid in struct.unpack_from("<I", s)}
+        self.periods = [struct.unpack_from("<QQI", s) for _, s in self.slots(self.PERIODS)]
+        self.ring = sorted(struct.unpack_from("<QddddQI", s) for _, s in self.slots(self.RING))
+
+    def slot(self, where, size):
+        """The slot's bytes, None if it is empty; a torn one is counted."""
+        s = self.bytes[where:where + size]
+        (found,) = struct.unpack_from("<Q", s, size - 8)
+        if found == 0:
+            return None
+        if found != checksum(s[:-8], self.salt, where):
+            self.torn += 1
+            return None
+        return s
+
+    def slots(self, kind):
+        entry, offset, count = self.sections[kind]
+        for i in range(count):
+            s = self.slot(offset + i * entry, entry)
+            if s is not None:
+                yield i, s
+
+    def read_status(self):
+        copies = [struct.unpack_from("<63Q", s) for _, s in self.slots(self.STATUS)]
+        v = max(copies)
+        return {"seq": v[0], "reasons": v[1], "lost": v[2:18], "time_us": v[18], "period": v[19], "slow_calls": v[20],
+                "samples_made": v[21], "cost_ns": v[22], "private_bytes": v[23], "nr_stacks": v[24], "exit_us": v[28],
+                "estimated_since_us": v[29]}
+
+    def read_modules(self):
+        modules = {}
+        for i, s in self.slots(self.MODULES):
+            start, end, bias, _, generation, flags, id_bytes, path_bytes = struct.unpack_from("<QQQQIIII", s)
+            modules[i] = {"start": start, "end": end, "bias": bias, "generation": generation, "flags": flags,
+                          "build_id": s[48:48 + id_bytes].hex(), "path": s[80:80 + path_bytes].decode()}
+        return modules
+
+    def read_stacks(self):
+        stacks = {}
+        _, frames_at, _ = self.sections[self.FRAMES]
+        for i, s in self.slots(self.STACKS):
+            first, nr, kind, flags, _, frames_sum = struct.unpack_from("<IHBBQQ", s)
+            where = frames_at + 8 * first
+            raw = self.bytes[where:where + 8 * nr]
+            if checksum(raw, self.salt, where) != frames_sum:
+                self.torn += 1
+                continue
+            stacks[i] = (kind, flags, struct.unpack("<%dQ" % nr, raw))
+        return stacks
+
+    def read_counters(self):
+        counters = {}
+        entry, offset, count = self.sections[self.COUNTERS]
+        for i in range(count):
+            for where in (offset + i * entry, offset + i * entry + 128):
+                s = self.slot(where, 128)
+                if s is None:
+                    continue
+                v = struct.unpack_from("<II6dII", s)
+                if i not in counters or v[0] > counters[i][0]:
+                    counters[i] = v
+        return counters
+
+    def read_samples(self):
+        names = "addr size period birth_us first_birth_us stack thread kind entry nr_reallocs serial".split()
+        return [dict(zip(names, struct.unpack_from("<QQQQQIIBBHI", s))) for _, s in self.slots(self.SAMPLES)]
+
+    # ---- figures ----
+
+    @staticmethod
+    def probability(size, period):
+        return 1.0 if period <= 1 else -math.expm1(-max(size, 1) / period)
+
+    def inuse(self, kind=0):
+        live = [s for s in self.samples if s["kind"] == kind]
+        weights = [1 / self.probability(s["size"], s["period"]) for s in live]
+        return sum(weights), sum(w * s["size"] for w, s in zip(weights, live))
+
+    def counted(self, kind=0):
+        """alloc objects, alloc bytes, freed objects, freed bytes."""
+        mine = [c for i, c in self.counters.items() if self.stacks.get(i, (0,))[0] == kind]
+        return tuple(sum(c[k] for c in mine) for k in (2, 3, 6, 7))
+
+    def frames_of(self, stack):
+        """(path, address in the ELF file) leaf first."""
+        out = []
+        for f in self.stacks[stack][2]:
+            m = self.modules.get(f >> 48)
+            offset = f & ((1 << 48) - 1)
+            out.append((m["path"], offset + m["start"] - m["bias"]) if m else (None, offset))
+        return out
