@@ -51,7 +51,7 @@ SYNTH const struct seep_rec_section *synth_section(const struct synth *s, uint32
 	for (size_t i = 0; i < SEEP_REC_NR_SECTIONS; i++)
 		if (s->header.sections[i].kind == kind)
 			return &s->header.sections[i];
-	return NULL;
+	abort(); /* the room given to synth_new has none of it */
 }
 
 /* Byte offset of an entry in the file. */
@@ -59,7 +59,7 @@ SYNTH size_t synth_offset(const struct synth *s, uint32_t kind, size_t entry)
 {
 	const struct seep_rec_section *section = synth_section(s, kind);
 
-	assert(section && entry < section->count);
+	assert(entry < section->count);
 	return (size_t)section->offset + entry * section->entry_bytes;
 }
 

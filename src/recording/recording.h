@@ -28,12 +28,16 @@ struct seep_recording {
 	size_t nr_periods;
 	struct seep_rec_module *modules; /* indexed by module number; an invalid slot is zeroed */
 	size_t nr_modules;
-	struct seep_rec_stack *stacks;   /* indexed by stack number; an invalid slot is zeroed */
+	struct seep_rec_stack *stacks;   /* indexed by stack number, at least 2; an invalid slot is zeroed */
 	struct seep_rec_counters_of *counters;
 	size_t nr_stacks;
-	uint64_t *frames;
+	uint64_t *frames;                /* what stacks[].first_frame indexes: only frames of valid stacks, packed */
 	size_t nr_frames;
-	struct seep_rec_sample *samples; /* the valid ones, packed */
+	/*
+	 * The valid ones, packed. `stack` is always below nr_stacks (0 or 1, "unknown", when its slot is not valid) and `thread`
+	 * below nr_threads or 0; a stack that nobody wrote has checksum 0.
+	 */
+	struct seep_rec_sample *samples;
 	size_t nr_samples;
 	struct seep_rec_thread *threads; /* indexed by thread number */
 	size_t nr_threads;
@@ -83,6 +87,14 @@ struct seep_estimate {
 struct seep_estimate seep_recording_inuse(const struct seep_recording *r, uint8_t kind);
 /* Allocated since the start, over the stacks of one kind. */
 struct seep_estimate seep_recording_alloc(const struct seep_recording *r, uint8_t kind);
+
+/*
+ * In use by the counters: allocated minus freed. Equals seep_recording_inuse() when nothing was lost and the file was not
+ * written to while it was read; exactly so for a recording of period 1 below 2^53 bytes.
+ */
+void seep_recording_booked(const struct seep_recording *r, uint8_t kind, double *bytes, double *objects);
+/* The sampling period in force, the last one while switched off; 0 unknown. */
+uint64_t seep_recording_period(const struct seep_recording *r);
 
 /*
  * As a profile: types alloc_objects, alloc_space, inuse_objects, inuse_space; one row per live sample (with its age) and
