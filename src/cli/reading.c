@@ -69,7 +69,7 @@ static void fill_source(struct reading *reading, const struct cli_target *t, str
 	s->age_s = s->inuse_bytes = s->inuse_bytes_stderr = s->estimated_since_s = NAN;
 	if (!r)
 		return;
-	cli_end_of(o->target.sysroot, r, &end);
+	cli_end_of(&reading->ends, r, &end);
 	inuse = seep_recording_inuse(r, (uint8_t)o->kind);
 	s->name = r->header.name;
 	s->pid = r->header.pid;
@@ -171,6 +171,7 @@ int reading_open(struct reading *r, const char *verb, const struct reading_optio
 	memset(r, 0, sizeof(*r));
 	r->options = o;
 	seep_arena_init(&r->arena);
+	r->ends.sysroot = o->target.sysroot;
 	rc = cli_targets_resolve(verb, &o->target, nr_words, words, &r->targets);
 	if (rc == CLI_OK)
 		rc = cli_targets_profile(&r->targets, (uint8_t)o->kind, &r->profile);
@@ -184,6 +185,7 @@ int reading_open(struct reading *r, const char *verb, const struct reading_optio
 void reading_release(struct reading *r)
 {
 	seep_arena_release(&r->arena);
+	cli_end_sources_release(&r->ends);
 	free(r->sources);
 	free(r->losses);
 	cli_targets_release(&r->targets);

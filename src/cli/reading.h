@@ -53,6 +53,7 @@ struct reading {
 	struct cli_targets targets;
 	struct seep_profile *profile; /* of `targets` */
 	struct seep_arena arena;      /* texts of `sources` */
+	struct cli_end_sources ends;
 	struct seep_head head;
 	struct seep_source *sources;
 	struct seep_loss *losses;
