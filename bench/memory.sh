@@ -10,7 +10,7 @@ SEEP_DIR=$(mktemp -d /dev/shm/seep-bench-XXXXXX)
 trap 'rm -rf "$SEEP_DIR"' EXIT
 
 usage_bytes() { cat "$cgroup_dir/memory.usage_in_bytes" 2>/dev/null || cat "$cgroup_dir/memory.current"; }
-status_kib() { sed -n "s/^$2: *\([0-9]*\) kB/\1/p" "/proc/$1/status"; }
+status_kib() { sed -n "s/^$2:[[:space:]]*\([0-9]*\) kB/\1/p" "/proc/$1/status"; }
 
 measure() { # measure PRELOAD: sets usage (bytes), rss and rss_anon (KiB)
 	cgroup_make "seep-bench-$$" $((8 << 30)) || echo "no memory cgroup can be made here: usage is not measured" >&2
