@@ -11,6 +11,7 @@
 
 #include "analyse/analyse.h"
 #include "base/base.h"
+#include "verdict/verdict.h"
 
 /* ---- how text is drawn (style.c) ---- */
 
@@ -117,5 +118,14 @@ void seep_report_tree_json(FILE *out, const struct seep_head *head, const struct
                            const struct seep_tree *t, const struct seep_report_options *o);
 void seep_report_peek_json(FILE *out, const struct seep_head *head, const struct seep_profile *p,
                            const struct seep_peeks *k, const struct seep_report_options *o);
+
+/*
+ * Verdicts: one for each of head->sources; `worst` is told in full, in text the others in a line each. The first word of
+ * the text is the verdict.
+ */
+void seep_report_why(FILE *out, const struct seep_head *head, const struct seep_verdict *const *verdicts, size_t worst,
+                     const struct seep_style *style);
+void seep_report_why_json(FILE *out, const struct seep_head *head, const struct seep_verdict *const *verdicts,
+                          size_t worst);
 
 #endif
