@@ -52,14 +52,22 @@ bool seep_plan_make(struct seep_plan *p, uint64_t file_bytes)
 	return true;
 }
 
+/* Word by word: each is read once, so that the checksum is of what was written even if another thread changes the slot. */
 void seep_mirror(uint64_t where, const void *slot, size_t nr_bytes)
 {
-	uint8_t *to = seep.file + where;
-	uint64_t checksum = seep_rec_checksum(slot, nr_bytes - 8, seep.salt, where);
+	const uint64_t *from = slot;
+	uint64_t *to = (uint64_t *)(void *)(seep.file + where);
+	struct seep_rec_sum sum = seep_rec_sum_begin(seep.salt, where);
+	size_t nr = nr_bytes / 8 - 1;
 
-	__builtin_memcpy(to, slot, nr_bytes - 8);
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t word = load_relaxed(&from[i]);
+
+		seep_rec_sum_add(&sum, word);
+		store_relaxed(&to[i], word);
+	}
 	/* Readers take a slot whose checksum is right; nothing may move below this store. */
-	store_release((uint64_t *)(void *)(to + nr_bytes - 8), checksum);
+	store_release(&to[nr], seep_rec_sum_end(&sum));
 }
 
 /* ---- small facts ---- */

@@ -42,7 +42,8 @@ struct seep_thread {
 	struct seep_walk walk; /* here and not on the stack: alternate signal stacks are small */
 	uint32_t fork_count;   /* seep.fork_count when it was set up */
 	uint32_t index;        /* in the threads section */
-	uint32_t tick;         /* slow calls of this thread, for measuring a share of them */
+	uint32_t tick;         /* samples of this thread, for doing some things at every 16th only */
+	uint32_t nr_frames, nr_slow; /* not yet added to the status */
 	uint8_t is_far;        /* `left` is not the sampling point, only the way to the next look */
 	uint8_t busy;          /* inside the slow path: an allocation now is ours or a signal handler's */
 };
@@ -112,14 +113,22 @@ struct seep_options {
 };
 void seep_options_read(struct seep_options *o, char **environment);
 
-/* Private truth of one stack's counters. The lock guards only the mirror; sums are atomic. */
-struct seep_stack_truth {
-	uint32_t lock;             /* 0 free, 1 being mirrored, 2 being mirrored and changed again */
-	uint32_t seq;
-	uint64_t alloc_objects, alloc_bytes, alloc_objects_var, alloc_bytes_var, freed_objects, freed_bytes; /* doubles' bits */
+/* Sums that any thread may add to at any time; doubles as their bits. */
+struct seep_stack_side {
+	uint64_t alloc_objects, alloc_bytes, alloc_objects_var, alloc_bytes_var, freed_objects, freed_bytes;
 	uint32_t nr_alloc, nr_freed;
 	uint32_t lifetimes[SEEP_REC_NR_LIFETIMES];
-	uint64_t last_alloc_us;
+};
+
+/*
+ * Private truth of one stack's counters. Whoever gets the lock adds to `sums`, which no other thread changes meanwhile, and
+ * writes them to the file; whoever does not adds to `side` instead, and the holder takes that over before it lets go.
+ */
+struct seep_stack_truth {
+	struct seep_rec_counters sums;
+	struct seep_stack_side side;
+	uint64_t history_due_us; /* the next ring point of its history; 0: none yet */
+	uint32_t lock;           /* 0 free, 1 held, 2 held and the side was added to */
 };
 
 /* Where things are in a recording of a given size; the same for memory and file. */
@@ -153,8 +162,8 @@ struct seep_state {
 	struct seep_rec_sample *samples;
 	uint32_t *next_free;       /* links of the free list, slot + 1 */
 	uint64_t free_head;        /* tag << 32 | slot + 1 */
-	uint32_t nr_samples_cap, samples_high, samples_live, serial;
-	uint64_t full_at;          /* live samples at which the period doubles next */
+	uint32_t nr_samples_cap, samples_high, serial;
+	uint64_t full_at;          /* slots in use at which the period doubles next */
 	uint64_t *index;           /* fingerprint << 32 | slot + 1 */
 	uint8_t *reach;            /* per line of 8 entries: how many lines further its keys may be */
 	uint32_t index_line_bits;

@@ -296,7 +296,7 @@ uint64_t seep_draw(uint64_t size)
 	float_state = seep_float_enter();
 	obey_control();
 	period = decide(t, size);
-	add_relaxed(&seep.status.slow_calls, 1);
+	t->nr_slow++;
 	seep_float_leave(float_state);
 	t->busy = 0;
 	return period;

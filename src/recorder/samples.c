@@ -182,7 +182,6 @@ void seep_put_back(const struct seep_block *b)
 	}
 	seep_filter_add(b->addr);
 	slot_mirror(slot - 1);
-	add_relaxed(&seep.samples_live, 1);
 }
 
 /*
@@ -194,13 +193,14 @@ static void double_period_if_full(void)
 	uint64_t full_at = load_relaxed(&seep.full_at), period = load_relaxed(&seep.period), step = seep.nr_samples_cap / 32;
 	struct seep_rec_ring totals;
 
-	if (likely(load_relaxed(&seep.samples_live) < full_at))
+	/* Freed slots are used first, so the high-water mark moves only while so many are live. */
+	if (likely(load_relaxed(&seep.samples_high) < full_at))
 		return;
 	if (!cas(&seep.full_at, &full_at, full_at + (step ? step : 1)))
 		return;
 	if (period == 1) {
 		seep_stack_totals(&totals);
-		while ((double)period < totals.inuse_bytes / ((double)seep.samples_live + 1) && period < 1ull << 40)
+		while ((double)period < totals.inuse_bytes / ((double)totals.samples_live + 1) && period < 1ull << 40)
 			period *= 2;
 	}
 	seep_reason(SEEP_REC_WHY_PERIOD_DOUBLED);
@@ -212,8 +212,9 @@ static void double_period_if_full(void)
  * OUTLIER_NS was interrupted by the scheduler: that time is not ours.
  */
 #define OUTLIER_NS 64000u
+#define EVERY 16u
 
-static uint64_t cost_begin(struct seep_thread *t) { return t->tick++ % 16 ? 0 : seep_clock_ns(1); }
+static uint64_t cost_begin(struct seep_thread *t) { return t->tick++ % EVERY ? 0 : seep_clock_ns(1); }
 
 static void cost_end(uint64_t begin)
 {
@@ -223,6 +224,14 @@ static void cost_end(uint64_t begin)
 		return;
 	add_relaxed(&seep.cost_sum_ns, took);
 	add_relaxed(&seep.nr_costs, 1);
+}
+
+/* Counts that no figure depends on are added up per thread: what a thread has not handed over when it ends is lost. */
+static void flush_counts(struct seep_thread *t)
+{
+	add_relaxed(&seep.status.unwind_frames, t->nr_frames);
+	add_relaxed(&seep.status.slow_calls, t->nr_slow);
+	t->nr_frames = t->nr_slow = 0;
 }
 
 void seep_record(struct seep_block *b, const struct seep_regs *regs)
@@ -241,9 +250,10 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 	if (unlikely(!t->index))
 		t->index = seep_thread_index();
 	b->stack = seep_stack_of(&t->walk, b->kind);
-	add_relaxed(&seep.status.samples_made, 1);
-	add_relaxed(&seep.status.unwind_frames, t->walk.nr);
-	if (t->walk.nr_misses)
+	t->nr_frames += t->walk.nr;
+	if (t->tick % EVERY == 0)
+		flush_counts(t);
+	if (unlikely(t->walk.nr_misses))
 		add_relaxed(&seep.status.unwind_misses, t->walk.nr_misses);
 	seep_stack_book(b->stack, b, false, now);
 	seep_put_back(b);
@@ -277,7 +287,6 @@ bool seep_take(const void *addr, struct seep_block *out)
 	slot_mirror_empty(slot - 1);
 	store_relaxed(&seep.samples[slot - 1].checksum, 0ull);
 	slot_give(slot - 1);
-	__atomic_fetch_sub(&seep.samples_live, 1, __ATOMIC_RELAXED);
 	return true;
 }
 

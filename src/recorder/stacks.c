@@ -1,25 +1,24 @@
 /*
  * Call stacks, each stored once, and what was allocated and freed through them.
  *
- * Stacks are append-only: a thread fills an entry of its own and then claims a place in the hash table; who loses the race to another
- * thread with the same stack uses the other's and leaves its entry unused. Sums are atomic doubles. The file
- * has two copies of a stack's counters, written in turn; who finds another thread writing them leaves it a mark to do it
- * again, so nobody waits and the last change is always written.
+ * Stacks are append-only: a thread fills an entry of its own and then claims a place in the hash table; who loses the
+ * race to another thread with the same stack uses the other's and leaves its entry unused. The file has two copies of a
+ * stack's counters, written in turn. Who finds another thread at the counters (or was interrupted at them) adds to their
+ * side and leaves a mark, so nobody waits and the last change is always written.
  */
 #include "recorder/recorder.h"
 
-enum { MIRROR_FREE, MIRROR_BUSY, MIRROR_AGAIN };
+enum { LOCK_FREE, LOCK_HELD, LOCK_AGAIN };
 
 #define FIRST_HISTORY_INTERVAL_US 1000000ull
 
 static const uint64_t lifetime_bounds[SEEP_REC_NR_LIFETIMES - 1] = SEEP_REC_LIFETIME_BOUNDS_US;
 
-static double get_double(const uint64_t *bits)
+static double to_double(uint64_t bits)
 {
-	uint64_t b = load_relaxed(bits);
 	double d;
 
-	__builtin_memcpy(&d, &b, 8);
+	__builtin_memcpy(&d, &bits, 8);
 	return d;
 }
 
@@ -29,11 +28,17 @@ static void add_double(uint64_t *bits, double by)
 	double d;
 
 	do {
-		__builtin_memcpy(&d, &old, 8);
-		d += by;
+		d = to_double(old) + by;
 		__builtin_memcpy(&new, &d, 8);
 	} while (!cas(bits, &old, new));
 }
+
+static double take_double(uint64_t *bits)
+{
+	return load_relaxed(bits) ? to_double(__atomic_exchange_n(bits, 0ull, __ATOMIC_RELAXED)) : 0;
+}
+
+static uint32_t take_u32(uint32_t *v) { return load_relaxed(v) ? __atomic_exchange_n(v, 0u, __ATOMIC_RELAXED) : 0; }
 
 /* ---- interning ---- */
 
@@ -179,56 +184,22 @@ static void history_advance(uint32_t stack, float before, uint64_t now_us)
 			h->inuse_bytes[h->nr_points++] = before;
 		history_halve(h);
 	}
-	if (h->nr_points >= due)
-		return;
 	while (h->nr_points < due)
 		h->inuse_bytes[h->nr_points++] = before;
+	seep.truths[stack].history_due_us = (h->nr_points + 1) * h->interval_us;
 	if (seep.is_mirrored)
 		seep_mirror(seep_where(SEEP_REC_SEC_HISTORY, stack), h, sizeof(*h));
 }
 
 /* ---- counters ---- */
 
-static void counters_write(uint32_t stack)
-{
-	struct seep_stack_truth *t = &seep.truths[stack];
-	struct seep_rec_counters c = {
-		.seq = ++t->seq,
-		.stack = stack,
-		.alloc_objects = get_double(&t->alloc_objects),
-		.alloc_bytes = get_double(&t->alloc_bytes),
-		.alloc_objects_var = get_double(&t->alloc_objects_var),
-		.alloc_bytes_var = get_double(&t->alloc_bytes_var),
-		.freed_objects = get_double(&t->freed_objects),
-		.freed_bytes = get_double(&t->freed_bytes),
-		.nr_alloc = load_relaxed(&t->nr_alloc),
-		.nr_freed = load_relaxed(&t->nr_freed),
-		.last_alloc_us = load_relaxed(&t->last_alloc_us),
-	};
-
-	for (uint32_t i = 0; i < SEEP_REC_NR_LIFETIMES; i++)
-		c.lifetimes[i] = load_relaxed(&t->lifetimes[i]);
-	seep_mirror(seep_where(SEEP_REC_SEC_COUNTERS, stack) + (c.seq & 1) * sizeof(c), &c, sizeof(c));
-}
-
-static void counters_mirror(uint32_t stack, float before, uint64_t now_us)
-{
-	struct seep_stack_truth *t = &seep.truths[stack];
-	uint32_t old = MIRROR_FREE;
-
-	while (!cas(&t->lock, &old, (uint32_t)MIRROR_BUSY)) {
-		if (old == MIRROR_AGAIN || (old == MIRROR_BUSY && cas(&t->lock, &old, (uint32_t)MIRROR_AGAIN)))
-			return; /* whoever holds it writes once more */
-		old = MIRROR_FREE;
-	}
-	do {
-		store_release(&t->lock, (uint32_t)MIRROR_BUSY);
-		history_advance(stack, before, now_us);
-		if (seep.is_mirrored)
-			counters_write(stack);
-		old = MIRROR_BUSY;
-	} while (!cas(&t->lock, &old, (uint32_t)MIRROR_FREE));
-}
+/* One event as it is added to the sums. */
+struct event {
+	double objects, bytes, objects_var, bytes_var;
+	uint64_t now_us;
+	uint32_t bucket; /* of its lifetime, if it is a free */
+	bool is_free;
+};
 
 static uint32_t lifetime_bucket(uint64_t age_us)
 {
@@ -239,56 +210,159 @@ static uint32_t lifetime_bucket(uint64_t age_us)
 	return i;
 }
 
-static void book_alloc(struct seep_stack_truth *t, double size, double p, uint64_t now_us)
+static struct event event_of(const struct seep_block *b, bool is_free, uint64_t now_us)
 {
-	add_double(&t->alloc_objects, 1 / p);
-	add_double(&t->alloc_bytes, size / p);
+	double p = b->period <= 1 ? 1 : seep_probability(b->size, b->period), size = (double)b->size;
+	struct event e = { .objects = 1, .bytes = size, .now_us = now_us, .is_free = is_free };
+
 	if (p < 1) {
-		add_double(&t->alloc_objects_var, (1 - p) / (p * p));
-		add_double(&t->alloc_bytes_var, size * size * (1 - p) / (p * p));
+		e.objects = 1 / p;
+		e.bytes = size / p;
+		e.objects_var = (1 - p) / (p * p);
+		e.bytes_var = size * size * e.objects_var;
 	}
-	add_relaxed(&t->nr_alloc, 1);
-	store_relaxed(&t->last_alloc_us, now_us);
+	if (is_free)
+		e.bucket = lifetime_bucket(now_us > b->birth_us ? now_us - b->birth_us : 0);
+	return e;
 }
 
-static void book_free(struct seep_stack_truth *t, double size, double p, uint64_t age_us)
+static void add_to_sums(struct seep_rec_counters *c, const struct event *e)
 {
-	add_double(&t->freed_objects, 1 / p);
-	add_double(&t->freed_bytes, size / p);
-	add_relaxed(&t->nr_freed, 1);
-	add_relaxed(&t->lifetimes[lifetime_bucket(age_us)], 1);
+	if (e->is_free) {
+		c->freed_objects += e->objects;
+		c->freed_bytes += e->bytes;
+		c->nr_freed++;
+		c->lifetimes[e->bucket]++;
+		return;
+	}
+	c->alloc_objects += e->objects;
+	c->alloc_bytes += e->bytes;
+	c->alloc_objects_var += e->objects_var;
+	c->alloc_bytes_var += e->bytes_var;
+	c->nr_alloc++;
+	c->last_alloc_us = e->now_us;
+}
+
+static void add_to_side(struct seep_stack_side *s, const struct event *e)
+{
+	if (e->is_free) {
+		add_double(&s->freed_objects, e->objects);
+		add_double(&s->freed_bytes, e->bytes);
+		add_relaxed(&s->nr_freed, 1);
+		add_relaxed(&s->lifetimes[e->bucket], 1);
+		return;
+	}
+	add_double(&s->alloc_objects, e->objects);
+	add_double(&s->alloc_bytes, e->bytes);
+	add_double(&s->alloc_objects_var, e->objects_var);
+	add_double(&s->alloc_bytes_var, e->bytes_var);
+	add_relaxed(&s->nr_alloc, 1);
+}
+
+static void take_side(struct seep_rec_counters *c, struct seep_stack_side *s)
+{
+	c->alloc_objects += take_double(&s->alloc_objects);
+	c->alloc_bytes += take_double(&s->alloc_bytes);
+	c->alloc_objects_var += take_double(&s->alloc_objects_var);
+	c->alloc_bytes_var += take_double(&s->alloc_bytes_var);
+	c->freed_objects += take_double(&s->freed_objects);
+	c->freed_bytes += take_double(&s->freed_bytes);
+	c->nr_alloc += take_u32(&s->nr_alloc);
+	c->nr_freed += take_u32(&s->nr_freed);
+	for (uint32_t i = 0; i < SEEP_REC_NR_LIFETIMES; i++)
+		c->lifetimes[i] += take_u32(&s->lifetimes[i]);
+}
+
+static void counters_write(uint32_t stack)
+{
+	struct seep_rec_counters *c = &seep.truths[stack].sums;
+
+	c->seq++;
+	c->stack = stack;
+	if (seep.is_mirrored)
+		seep_mirror(seep_where(SEEP_REC_SEC_COUNTERS, stack) + (c->seq & 1) * sizeof(*c), c, sizeof(*c));
+}
+
+/* With the lock held: writes, and takes over what others added to the side meanwhile. */
+static void write_and_unlock(uint32_t stack)
+{
+	struct seep_stack_truth *t = &seep.truths[stack];
+	uint32_t held = LOCK_HELD;
+
+	counters_write(stack);
+	while (!cas(&t->lock, &held, (uint32_t)LOCK_FREE)) {
+		store_release(&t->lock, (uint32_t)LOCK_HELD);
+		take_side(&t->sums, &t->side);
+		counters_write(stack);
+		held = LOCK_HELD;
+	}
+}
+
+/* True with the lock; false when the holder was told to look at the side. */
+static bool lock_or_tell(struct seep_stack_truth *t)
+{
+	uint32_t old = LOCK_FREE;
+
+	while (!cas(&t->lock, &old, (uint32_t)LOCK_HELD)) {
+		if (old == LOCK_AGAIN || (old == LOCK_HELD && cas(&t->lock, &old, (uint32_t)LOCK_AGAIN)))
+			return false;
+		old = LOCK_FREE;
+	}
+	return true;
 }
 
 void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
-	float before = (float)(get_double(&t->alloc_bytes) - get_double(&t->freed_bytes));
-	double p = seep_probability(b->size, b->period);
+	struct event e = event_of(b, is_free, now_us);
+	uint32_t old = LOCK_FREE;
 
-	if (is_free)
-		book_free(t, (double)b->size, p, now_us > b->birth_us ? now_us - b->birth_us : 0);
-	else
-		book_alloc(t, (double)b->size, p, now_us);
-	counters_mirror(stack, before, now_us);
+	if (likely(cas(&t->lock, &old, (uint32_t)LOCK_HELD))) {
+		if (unlikely(now_us >= t->history_due_us))
+			history_advance(stack, (float)(t->sums.alloc_bytes - t->sums.freed_bytes), now_us);
+		add_to_sums(&t->sums, &e);
+		write_and_unlock(stack);
+	} else {
+		add_to_side(&t->side, &e); /* before telling, so that it is there when the holder looks */
+		if (lock_or_tell(t)) {
+			take_side(&t->sums, &t->side);
+			write_and_unlock(stack);
+		}
+	}
 	if (seep.is_mirrored)
 		store_relaxed(&seep_words()->heartbeat_us, now_us);
+}
+
+/* What the stack's sums are with its side; read while others add, so each figure is whole but not all are of one instant. */
+static struct seep_rec_counters sums_of(uint32_t stack)
+{
+	const struct seep_stack_truth *t = &seep.truths[stack];
+	struct seep_rec_counters c = t->sums;
+
+	c.alloc_objects += to_double(load_relaxed(&t->side.alloc_objects));
+	c.alloc_bytes += to_double(load_relaxed(&t->side.alloc_bytes));
+	c.freed_objects += to_double(load_relaxed(&t->side.freed_objects));
+	c.freed_bytes += to_double(load_relaxed(&t->side.freed_bytes));
+	c.nr_alloc += load_relaxed(&t->side.nr_alloc);
+	c.nr_freed += load_relaxed(&t->side.nr_freed);
+	return c;
 }
 
 void seep_stack_totals(struct seep_rec_ring *out)
 {
 	uint32_t nr = load_acquire(&seep.nr_stacks);
 
-	*out = (struct seep_rec_ring){ .samples_live = load_relaxed(&seep.samples_live), .period = seep.period };
+	*out = (struct seep_rec_ring){ .period = seep.period };
 	for (uint32_t i = 0; i < nr; i++) {
-		const struct seep_stack_truth *t = &seep.truths[i];
-		double alloc = get_double(&t->alloc_bytes), inuse = alloc - get_double(&t->freed_bytes);
+		struct seep_rec_counters c = sums_of(i);
 
+		out->samples_live += c.nr_alloc - c.nr_freed;
 		if (seep.stacks[i].kind == SEEP_REC_KIND_HEAP) {
-			out->inuse_bytes += inuse;
-			out->inuse_objects += get_double(&t->alloc_objects) - get_double(&t->freed_objects);
-			out->alloc_bytes += alloc;
+			out->inuse_bytes += c.alloc_bytes - c.freed_bytes;
+			out->inuse_objects += c.alloc_objects - c.freed_objects;
+			out->alloc_bytes += c.alloc_bytes;
 		} else if (seep.stacks[i].kind == SEEP_REC_KIND_MMAP) {
-			out->mmap_bytes += inuse;
+			out->mmap_bytes += c.alloc_bytes - c.freed_bytes;
 		}
 	}
 }
@@ -298,12 +372,14 @@ void seep_stacks_mirror_all(void)
 	uint32_t nr = load_acquire(&seep.nr_stacks);
 
 	for (uint32_t i = 0; i < nr; i++) {
-		const struct seep_stack_truth *t = &seep.truths[i];
+		struct seep_stack_truth *t = &seep.truths[i];
 
 		stack_mirror(i);
-		if (t->nr_alloc)
-			counters_mirror(i, (float)(get_double(&t->alloc_bytes) - get_double(&t->freed_bytes)), seep_now_us());
-		if (seep.histories[i].interval_us)
+		if ((t->sums.nr_alloc || t->side.nr_alloc) && lock_or_tell(t)) {
+			take_side(&t->sums, &t->side);
+			write_and_unlock(i);
+		}
+		if (seep.is_mirrored && seep.histories[i].interval_us)
 			seep_mirror(seep_where(SEEP_REC_SEC_HISTORY, i), &seep.histories[i], sizeof(seep.histories[i]));
 	}
 }
@@ -312,5 +388,5 @@ void seep_stacks_mirror_all(void)
 void seep_stacks_unlock_all(void)
 {
 	for (uint32_t i = 0; i < seep.nr_stacks; i++)
-		seep.truths[i].lock = MIRROR_FREE;
+		seep.truths[i].lock = LOCK_FREE;
 }

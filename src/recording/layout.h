@@ -141,8 +141,8 @@ struct seep_rec_status {
 	uint64_t lost[SEEP_REC_NR_LOST];
 	uint64_t time_us;         /* when this copy was written */
 	uint64_t period;          /* now in force; 1 exact */
-	uint64_t slow_calls;      /* times the slow path ran */
-	uint64_t samples_made;    /* blocks sampled since the start */
+	uint64_t slow_calls;      /* times the slow path ran, without the last few of each thread */
+	uint64_t samples_made;    /* blocks sampled since the start (by a forked child: and by its parents) */
 	uint64_t cost_ns;         /* time spent in the slow path, estimated; 0 unknown */
 	uint64_t private_bytes;   /* anonymous memory mapped by the recorder */
 	uint64_t nr_stacks, nr_modules, nr_threads, nr_frames; /* used so far (high-water) */
@@ -334,10 +334,30 @@ _Static_assert(sizeof(struct seep_rec_ended) == 128, "§12");
  * The checksum of `nr_bytes` (a multiple of 8) at `slot`, which end right before the checksum field. Never 0.
  * Position matters through `where`, the slot's byte offset in the file, so that a slot copied elsewhere is not valid there.
  */
+struct seep_rec_sum {
+	uint64_t h;
+};
+
+static inline struct seep_rec_sum seep_rec_sum_begin(uint64_t salt, uint64_t where)
+{
+	struct seep_rec_sum sum = { salt ^ (where * 0x9e3779b97f4a7c15ull) };
+
+	return sum;
+}
+
+/* `word` as a little-endian machine reads it. */
+static inline void seep_rec_sum_add(struct seep_rec_sum *sum, uint64_t word)
+{
+	sum->h = (sum->h ^ word) * 0x9e3779b97f4a7c15ull;
+	sum->h ^= sum->h >> 32;
+}
+
+static inline uint64_t seep_rec_sum_end(const struct seep_rec_sum *sum) { return sum->h ? sum->h : 1; }
+
 static inline uint64_t seep_rec_checksum(const void *slot, size_t nr_bytes, uint64_t salt, uint64_t where)
 {
 	const uint8_t *bytes = (const uint8_t *)slot;
-	uint64_t h = salt ^ (where * 0x9e3779b97f4a7c15ull);
+	struct seep_rec_sum sum = seep_rec_sum_begin(salt, where);
 
 	for (size_t i = 0; i < nr_bytes; i += 8) {
 		uint64_t word;
@@ -346,10 +366,9 @@ static inline uint64_t seep_rec_checksum(const void *slot, size_t nr_bytes, uint
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 		word = __builtin_bswap64(word);
 #endif
-		h = (h ^ word) * 0x9e3779b97f4a7c15ull;
-		h ^= h >> 32;
+		seep_rec_sum_add(&sum, word);
 	}
-	return h ? h : 1;
+	return seep_rec_sum_end(&sum);
 }
 
 #endif
