@@ -182,6 +182,14 @@ static void tell_counter(const struct cli_end_sources *s, const struct seep_reco
 
 /* ---- all of it ---- */
 
+/* Only the first pid namespace sees all processes; from another one, only its own are known to be gone. */
+static bool can_judge(const char *sysroot, const struct seep_recording *r)
+{
+	uint64_t ours = seep_process_namespace(sysroot, 0, "pid");
+
+	return ours == FIRST_PID_NAMESPACE || !r->header.pid_namespace || ours == r->header.pid_namespace;
+}
+
 static bool from_slot(const struct seep_recording *r, struct cli_end *out)
 {
 	static const enum cli_end_how hows[] = { CLI_END_UNKNOWN, CLI_END_EXITED, CLI_END_KILLED, CLI_END_OOM };
@@ -192,6 +200,7 @@ static bool from_slot(const struct seep_recording *r, struct cli_end *out)
 	snprintf(out->by, sizeof(out->by), "%.63s", r->ended.by);
 	snprintf(out->detail, sizeof(out->detail), "%.32s", r->ended.detail);
 	out->time_s = (double)r->ended.time_us / 1e6;
+	out->is_gone = true;
 	return true;
 }
 
@@ -210,6 +219,7 @@ static void find_end(struct cli_end_sources *s, const struct seep_recording *r, 
 {
 	if (from_slot(r, out) || from_process(s->sysroot, r, out))
 		return;
+	out->is_gone = !is_this_boot(s->sysroot, r) || can_judge(s->sysroot, r);
 	if (has_successor(r)) {
 		set_end(out, CLI_END_EXEC, 0, "newer recording of the process");
 		return;
@@ -219,7 +229,13 @@ static void find_end(struct cli_end_sources *s, const struct seep_recording *r, 
 		out->time_s = (double)r->status.exit_us / 1e6;
 		return;
 	}
-	if (!is_this_boot(s->sysroot, r) || from_log(s, r, out))
+	if (!is_this_boot(s->sysroot, r))
+		return;
+	if (!out->is_gone) {
+		snprintf(out->detail, sizeof(out->detail), "its processes cannot be seen from here");
+		return;
+	}
+	if (from_log(s, r, out))
 		return;
 	tell_counter(s, r, out);
 }

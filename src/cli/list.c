@@ -85,7 +85,8 @@ static void add_file(const char *path, bool warn, struct cli_found_list *out)
 	if (lstat(path, &st) || !S_ISREG(st.st_mode))
 		return;
 	if (seep_recording_read_header(path, &found.header, &err) != SEEP_OK && !found.header) {
-		out->nr_bad++;
+		cli_grow(&out->bad, &out->cap_bad, out->nr_bad + 1, sizeof(*out->bad));
+		out->bad[out->nr_bad++] = cli_strdup(path);
 		if (warn)
 			cli_warning("%s: %s", path, err.what);
 		return;
@@ -147,7 +148,7 @@ int cli_find_recordings(const struct cli_list *dirs, bool warn, struct cli_found
 	const struct cli_list *where = dirs && dirs->nr ? dirs : &usual;
 	int rc = CLI_OK;
 
-	*out = (struct cli_found_list){ NULL, 0, 0, 0 };
+	*out = (struct cli_found_list){ .items = NULL };
 	if (where == &usual)
 		cli_usual_dirs(&usual);
 	for (size_t i = 0; i < where->nr && rc == CLI_OK; i++)
@@ -166,6 +167,9 @@ void cli_found_release(struct cli_found_list *list)
 		free(list->items[i].path);
 		seep_recording_free(list->items[i].header);
 	}
+	for (size_t i = 0; i < list->nr_bad; i++)
+		free(list->bad[i]);
+	free(list->bad);
 	free(list->items);
-	*list = (struct cli_found_list){ NULL, 0, 0, 0 };
+	*list = (struct cli_found_list){ .items = NULL };
 }

@@ -56,7 +56,7 @@ static int find_for(struct cli_targets *t, uint32_t pid, struct cli_found_list *
 			cli_list_add(&existing, dirs.items[i]);
 	rc = existing.nr ? cli_find_recordings(&existing, false, out) : CLI_OK;
 	if (!existing.nr)
-		*out = (struct cli_found_list){ NULL, 0, 0, 0 };
+		*out = (struct cli_found_list){ .items = NULL };
 	free(existing.items);
 	cli_owned_list_release(&dirs);
 	return rc;

@@ -12,7 +12,5 @@ int cli_load_recording(struct cli_targets *t, const char *path, struct seep_erro
 int cli_load_pid(struct cli_targets *t, const char *verb, uint32_t pid);
 /* All recordings of the running processes of a container, by name or id. `is_named`: the user said that it is a container. */
 int cli_load_container(struct cli_targets *t, const char *verb, const char *name, bool is_named);
-/* "no recordings in A, B", and how one is made. */
-void cli_say_no_recordings(const struct cli_list *dirs);
 
 #endif

@@ -72,6 +72,7 @@ SEEP_NODISCARD int cli_targets_profile(struct cli_targets *t, uint8_t kind, stru
 enum cli_end_how { CLI_END_RUNNING, CLI_END_EXITED, CLI_END_KILLED, CLI_END_OOM, CLI_END_EXEC, CLI_END_UNKNOWN };
 struct cli_end {
 	enum cli_end_how how;
+	bool is_gone;  /* its process has certainly ended; false: it runs, or cannot be seen from here */
 	int code;      /* exit status, -1 not known; or signal */
 	double time_s; /* since the recording's epoch; NaN not known */
 	char text
@@ -116,7 +117,8 @@ struct cli_found {
 struct cli_found_list {
 	struct cli_found *items; /* newest start first */
 	size_t nr, cap;
-	size_t nr_bad; /* files *.seep that are no readable recordings */
+	char **bad; /* paths of files *.seep that are no readable recordings */
+	size_t nr_bad, cap_bad;
 };
 
 /* $SEEP_DIR, /dev/shm/seep-EUID, /tmp/seep-EUID (root: those of all users) and the state directory: those that exist. */
@@ -130,6 +132,8 @@ char *cli_state_dir(void);
  */
 SEEP_NODISCARD int cli_find_recordings(const struct cli_list *dirs, bool warn, struct cli_found_list *out);
 void cli_found_release(struct cli_found_list *list);
+/* "there is no recording in A, B" (NULL: the usual places), and how one is made. */
+void cli_say_no_recordings(const struct cli_list *dirs);
 bool cli_is_recording_name(const char *name); /* ends in .seep */
 
 #endif

@@ -113,7 +113,8 @@ uint64_t seep_process_namespace(const char *root, uint32_t pid, const char *name
 	char link[128];
 	const char *digits;
 
-	if (!place_readlink(link, sizeof(link), root, "/proc/%u/ns/%s", pid, name))
+	if (pid ? !place_readlink(link, sizeof(link), root, "/proc/%u/ns/%s", pid, name)
+	        : !place_readlink(link, sizeof(link), root, "/proc/self/ns/%s", name))
 		return 0;
 	digits = strchr(link, '[');
 	return digits ? strtoull(digits + 1, NULL, 10) : 0;

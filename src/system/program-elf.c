@@ -69,6 +69,24 @@ static void read_needed(Elf *elf, Elf_Scn *section, const GElf_Shdr *sh, struct 
 	}
 }
 
+static void read_notes(Elf_Scn *section, struct seep_program *out)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	size_t at = 0, next, name, desc;
+	GElf_Nhdr note;
+
+	while (data && (next = gelf_getnote(data, at, &note, &name, &desc)) > at) {
+		const char *bytes = data->d_buf;
+
+		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && !memcmp(bytes + name, "GNU", 4) &&
+		    note.n_descsz <= sizeof(out->build_id)) {
+			memcpy(out->build_id, bytes + desc, note.n_descsz);
+			out->build_id_bytes = note.n_descsz;
+		}
+		at = next;
+	}
+}
+
 static void read_sections(Elf *elf, struct seep_program *out)
 {
 	size_t names;
@@ -84,6 +102,8 @@ static void read_sections(Elf *elf, struct seep_program *out)
 			continue;
 		if (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM)
 			read_symbols(elf, section, &sh, out);
+		if (sh.sh_type == SHT_NOTE)
+			read_notes(section, out);
 		if (sh.sh_type == SHT_DYNAMIC)
 			read_needed(elf, section, &sh, out);
 		name = elf_strptr(elf, names, sh.sh_name);

@@ -47,7 +47,7 @@ uint32_t seep_process_find(const char *root, const struct seep_process_key *key)
 
 /* Text of /proc/PID/exe without " (deleted)"; *is_deleted may be NULL. False when it cannot be read. */
 bool seep_process_exe(const char *root, uint32_t pid, char *out, size_t cap, bool *is_deleted);
-/* Inode of /proc/PID/ns/NAME ("pid", "mnt"); 0 unknown. */
+/* Inode of /proc/PID/ns/NAME ("pid", "mnt"), PID 0: ours; 0 unknown. */
 uint64_t seep_process_namespace(const char *root, uint32_t pid, const char *name);
 /* Entries of /proc/PID/fd, lines of /proc/PID/maps. */
 uint64_t seep_process_nr_fds(const char *root, uint32_t pid);
@@ -157,9 +157,11 @@ struct seep_program {
 	bool is_elf, is_64, is_static; /* static: no interpreter, so nothing can be preloaded */
 	enum seep_libc libc;
 	char interpreter[256];
-	bool is_setuid;       /* setuid, setgid or file capabilities, and that changes something for us */
-	bool needs_asan;      /* libasan (or clang's) is a needed library */
-	bool has_asan_inside; /* ASan is linked in statically (clang's default) */
+	uint8_t build_id[32];
+	uint32_t build_id_bytes; /* 0 none */
+	bool is_setuid;          /* setuid, setgid or file capabilities, and that changes something for us */
+	bool needs_asan;         /* libasan (or clang's) is a needed library */
+	bool has_asan_inside;    /* ASan is linked in statically (clang's default) */
 	/* "tcmalloc", "jemalloc", "mimalloc" or "malloc": defined inside the executable; "" none */
 	char own_allocator[64];
 	bool exports_malloc; /* … and the definition is visible to others, so that even libc's calls go there */
