@@ -12,6 +12,7 @@ results=$out/results
 rm -f "$results"
 : >"$results"
 jobs=$(nproc)
+targets=
 
 # Everything that is not a Meson test is booked here: STATUS TAB NAME.
 book() { printf '%s\t%s\n' "$1" "$2" >>"$results"; }
@@ -27,7 +28,7 @@ quietly() { # quietly NAME COMMAND…: its output is shown only when it fails
 	return 1
 }
 
-build() { # build NAME [meson option…]: configures once, builds each time; warnings are errors
+build() { # build NAME [meson option…]: configures once, builds each time (only fuzz targets when targets=fuzz); warnings are errors
 	dir=$out/$1
 	name=$1
 	shift
@@ -35,7 +36,9 @@ build() { # build NAME [meson option…]: configures once, builds each time; war
 		rm -rf "$dir"
 		quietly "$name-configure" meson setup -Dwerror=true "$@" "$dir" || return 1
 	fi
-	quietly "$name-build" ninja -C "$dir" -j "$jobs" && book OK "$name-build"
+	wanted=$targets
+	[ "$targets" != fuzz ] || wanted=$(ninja -C "$dir" -t targets all | sed -n 's|^\(tests/fuzz/fuzz-[a-z0-9-]*\): .*|\1|p')
+	quietly "$name-build" ninja -C "$dir" -j "$jobs" $wanted && book OK "$name-build"
 }
 
 run_tests() { # run_tests NAME [meson test option…]
@@ -73,6 +76,7 @@ fuzz_one() { # fuzz_one TARGET
 
 check_fuzz() {
 	echo "== clang, libFuzzer"
+	targets=fuzz
 	CC=clang CXX=clang++ build fuzz -Dfuzz=true -Drecorder=false -Db_sanitize=address,undefined -Db_lundef=false || return
 	nr=0
 	for target in "$out"/fuzz/tests/fuzz/fuzz-*; do

@@ -9,6 +9,7 @@ static bool may_set(const struct seep_error *err)
 	return err && err->status == SEEP_OK;
 }
 
+SEEP_PRINTF(5, 0)
 static void set(struct seep_error *err, enum seep_status status, int sys_errno, uint64_t offset, const char *fmt,
                 va_list args)
 {

@@ -40,6 +40,7 @@ static void write_all(const char *bytes, size_t len)
 }
 
 /* Control characters that came in with a name or an argument must not reach the terminal; our own newline is added last. */
+SEEP_PRINTF(2, 0)
 static void message(const char *prefix, const char *fmt, va_list args)
 {
 	char raw[2048], line[4 * sizeof(raw)];

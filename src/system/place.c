@@ -11,6 +11,7 @@
 
 enum { PATH_BYTES = 2048, FILE_BYTES_MAX = 64 << 20 };
 
+SEEP_PRINTF(4, 0)
 static bool join(char *out, size_t cap, const char *root, const char *fmt, va_list args)
 {
 	int len = snprintf(out, cap, "%s", root ? root : ""), more;
