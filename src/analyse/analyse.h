@@ -39,7 +39,7 @@ void seep_figure_add(struct seep_figure *sum, const struct seep_figure *f);
 
 struct seep_row {
 	const char *function, *file, *module, *build_id; /* "" unknown; function falls back to module+0xoffset */
-	uint32_t line;
+	uint32_t line; /* by function: of its lines the one that holds the most; 0 unknown */
 	uint64_t addr; /* address in the ELF file, for SEEP_BY_ADDRESS */
 	bool is_inlined;
 	struct seep_figure flat[SEEP_PROFILE_MAX_VALUES], cum[SEEP_PROFILE_MAX_VALUES];

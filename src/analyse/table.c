@@ -193,6 +193,22 @@ static bool total(const struct view *v, struct seep_table *t)
 	return ok;
 }
 
+/* A function's row names the line to look at first; a row by line or address has its own. */
+static bool line_rows(const struct view *v, struct seep_row *rows)
+{
+	uint32_t *lines;
+	bool ok;
+
+	if (v->o->by != SEEP_BY_FUNCTION)
+		return true;
+	lines = calloc(v->nr_rows + 1, sizeof(*lines));
+	ok = lines && view_hot_lines(v, lines);
+	for (size_t r = 0; ok && r < v->nr_rows; r++)
+		rows[r].line = lines[r];
+	free(lines);
+	return ok;
+}
+
 static bool fill(struct view *v, struct seep_table *t, uint32_t *rank)
 {
 	struct seep_row *rows = calloc(v->nr_rows + 1, sizeof(*rows));
@@ -205,6 +221,7 @@ static bool fill(struct view *v, struct seep_table *t, uint32_t *rank)
 	ok = ok && age_rows(v, rows, mark) && total(v, t);
 	for (size_t r = 0; ok && r < v->nr_rows; r++)
 		ok = name_row(v, &v->rows[r], &rows[r], &t->arena);
+	ok = ok && line_rows(v, rows);
 	ok = ok && place_rows(v, rows, t, rank);
 	free(rows);
 	free(mark);

@@ -88,6 +88,11 @@ static uint32_t row_of_line(struct view *v, uint32_t location, uint32_t i)
 	return add_row(v, row, by_address || row.name == 0 ? elf_address(p, l) : 0);
 }
 
+static uint32_t line_number(const struct seep_profile *p, const struct seep_location *l, uint32_t i)
+{
+	return i < l->nr_lines ? p->lines[l->first_line + i].line : 0;
+}
+
 static bool expand_locations(struct view *v)
 {
 	v->of_location = calloc(v->p->nr_locations + 1, sizeof(*v->of_location));
@@ -97,7 +102,9 @@ static bool expand_locations(struct view *v)
 		uint32_t nr = v->p->locations[l].nr_lines ? v->p->locations[l].nr_lines : 1;
 
 		if (!seep_grow(&v->location_rows, &v->cap_location_rows, v->nr_location_rows + nr,
-		               sizeof(*v->location_rows)))
+		               sizeof(*v->location_rows)) ||
+		    !seep_grow(&v->location_lines, &v->cap_location_lines, v->nr_location_rows + nr,
+		               sizeof(*v->location_lines)))
 			return false;
 		v->of_location[l] = (struct view_range){ (uint32_t)v->nr_location_rows, nr };
 		for (uint32_t i = 0; i < nr; i++) {
@@ -105,6 +112,7 @@ static bool expand_locations(struct view *v)
 
 			if (row == SEEP_NO_ID)
 				return false;
+			v->location_lines[v->nr_location_rows] = line_number(v->p, &v->p->locations[l], i);
 			v->location_rows[v->nr_location_rows++] = row;
 		}
 	}
@@ -126,6 +134,14 @@ static uint32_t nr_folded(const struct view *v, const uint32_t *rows, uint32_t n
 	return 0;
 }
 
+static bool grow_stack_rows(struct view *v, uint32_t nr)
+{
+	size_t want = v->nr_stack_rows + nr;
+
+	return want <= MAX_STACK_ROWS && seep_grow(&v->stack_rows, &v->cap_stack_rows, want, sizeof(*v->stack_rows)) &&
+	       seep_grow(&v->stack_lines, &v->cap_stack_lines, want, sizeof(*v->stack_lines));
+}
+
 static bool expand_stack(struct view *v, const struct seep_stack *stack, struct view_range *range)
 {
 	size_t first = v->nr_stack_rows;
@@ -138,17 +154,18 @@ static bool expand_stack(struct view *v, const struct seep_stack *stack, struct 
 		if (location >= v->p->nr_locations)
 			continue;
 		rows = &v->of_location[location];
-		if (v->nr_stack_rows + rows->nr > MAX_STACK_ROWS ||
-		    !seep_grow(&v->stack_rows, &v->cap_stack_rows, v->nr_stack_rows + rows->nr + 1,
-		               sizeof(*v->stack_rows)))
+		if (!grow_stack_rows(v, rows->nr))
 			return false;
 		memcpy(v->stack_rows + v->nr_stack_rows, v->location_rows + rows->first,
 		       rows->nr * sizeof(*v->stack_rows));
+		memcpy(v->stack_lines + v->nr_stack_rows, v->location_lines + rows->first,
+		       rows->nr * sizeof(*v->stack_lines));
 		v->nr_stack_rows += rows->nr;
 	}
 	if (v->nr_stack_rows == first) {
-		if (!seep_grow(&v->stack_rows, &v->cap_stack_rows, first + 1, sizeof(*v->stack_rows)))
+		if (!grow_stack_rows(v, 1))
 			return false;
+		v->stack_lines[v->nr_stack_rows] = 0;
 		v->stack_rows[v->nr_stack_rows++] = v->unknown_row;
 	}
 	range->nr = (uint32_t)(v->nr_stack_rows - first);
@@ -254,8 +271,10 @@ void view_release(struct view *v)
 	free(v->rows);
 	free(v->of_location);
 	free(v->location_rows);
+	free(v->location_lines);
 	free(v->of_stack);
 	free(v->stack_rows);
+	free(v->stack_lines);
 	free(v->figures);
 	free(v->live);
 	free(v->class_flags);

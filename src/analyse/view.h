@@ -25,12 +25,12 @@ struct view {
 	const struct seep_analyse_options *o;
 	struct view_row *rows;
 	size_t nr_rows, cap_rows;
-	struct view_range *of_location; /* in location_rows[], innermost first */
-	uint32_t *location_rows;
-	size_t nr_location_rows, cap_location_rows;
-	struct view_range *of_stack; /* in stack_rows[], leaf first, never empty */
-	uint32_t *stack_rows;
-	size_t nr_stack_rows, cap_stack_rows;
+	struct view_range *of_location;           /* in location_rows[], innermost first */
+	uint32_t *location_rows, *location_lines; /* side by side */
+	size_t nr_location_rows, cap_location_rows, cap_location_lines;
+	struct view_range *of_stack;        /* in stack_rows[], leaf first, never empty */
+	uint32_t *stack_rows, *stack_lines; /* side by side; line 0: unknown */
+	size_t nr_stack_rows, cap_stack_rows, cap_stack_lines;
 	struct seep_figure *figures;                                  /* of stack s and type t: [s * nr_types + t] */
 	double *live;                                                 /* bytes of stack s whose age is known */
 	uint32_t live_type;                                           /* the type those bytes are of */
@@ -62,6 +62,9 @@ struct view_ages {
 bool view_ages_init(struct view_ages *a, const struct view *v, const struct view_range *ranges, const uint32_t *groups,
                     size_t nr_groups);
 void view_ages_release(struct view_ages *a);
+
+/* For every row, the line that holds the most itself, else the one whose calls hold the most; 0 unknown. */
+bool view_hot_lines(const struct view *v, uint32_t *lines);
 
 /*
  * The table of all rows. rank[i] is the place in (*out)->rows of v->rows[i], SEEP_NO_ID for unused ones; those behind
