@@ -23,8 +23,10 @@ struct ranges {
 };
 
 struct unit {
-	Dwarf_Die cu;   /* has the line table */
-	Dwarf_Die root; /* has the functions: cu itself, or the .dwo's */
+	Dwarf_Die cu;                       /* has the line table */
+	Dwarf_Die root;                     /* has the functions: cu itself, or the .dwo's */
+	const char *comp_dir;               /* "" unknown */
+	const char *relative_path, *joined; /* the last path that comp_dir was put before */
 	bool is_listed;
 	Dwarf_Die *functions;
 	size_t nr_functions, cap_functions;
@@ -380,20 +382,40 @@ static uint32_t inline_chain(Dwarf_Die *function, uint64_t addr, Dwarf_Die *chai
 	return nr;
 }
 
-static void place_innermost(struct unit *u, uint64_t addr, struct name_frame *frame)
+/* A path as the compiler's working directory makes it. */
+static const char *full_path(struct debuginfo *d, struct unit *u, const char *path)
+{
+	Dwarf_Attribute attr;
+
+	if (*path == '/')
+		return path;
+	if (!u->comp_dir) {
+		u->comp_dir = dwarf_attr(&u->cu, DW_AT_comp_dir, &attr) ? dwarf_formstring(&attr) : NULL;
+		u->comp_dir = u->comp_dir ? u->comp_dir : "";
+	}
+	if (!*u->comp_dir)
+		return path;
+	if (u->relative_path != path) {
+		u->relative_path = path;
+		u->joined = seep_arena_printf(&d->arena, "%s/%s", u->comp_dir, path);
+	}
+	return u->joined ? u->joined : path;
+}
+
+static void place_innermost(struct debuginfo *d, struct unit *u, uint64_t addr, struct name_frame *frame)
 {
 	Dwarf_Line *line = dwarf_getsrc_die(&u->cu, addr);
 	const char *file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
 	int number;
 
 	if (file)
-		frame->file = file;
+		frame->file = full_path(d, u, file);
 	if (line && dwarf_lineno(line, &number) == 0 && number > 0)
 		frame->line = (uint32_t)number;
 }
 
 /* Where `inlined` was called: the place in the function around it. */
-static void place_call(struct unit *u, Dwarf_Die *inlined, struct name_frame *frame)
+static void place_call(struct debuginfo *d, struct unit *u, Dwarf_Die *inlined, struct name_frame *frame)
 {
 	Dwarf_Attribute attr;
 	Dwarf_Word value;
@@ -407,7 +429,7 @@ static void place_call(struct unit *u, Dwarf_Die *inlined, struct name_frame *fr
 		const char *file = dwarf_filesrc(files, value, NULL, NULL);
 
 		if (file)
-			frame->file = file;
+			frame->file = full_path(d, u, file);
 	}
 }
 
@@ -425,26 +447,34 @@ static uint32_t frames_of(struct debuginfo *d, struct unit *u, Dwarf_Die *functi
 			return 0;
 		frames[i] = (struct name_frame){ f->name, f->system_name, "", 0, f->start_line };
 		if (i == 0)
-			place_innermost(u, addr, &frames[i]);
+			place_innermost(d, u, addr, &frames[i]);
 		else
-			place_call(u, &chain[nr - i], &frames[i]);
+			place_call(d, u, &chain[nr - i], &frames[i]);
 	}
 	return nr;
 }
 
+static struct unit *unit_at(struct debuginfo *d, uint64_t addr)
+{
+	const struct range *range = find_range(&d->ranges, addr);
+
+	return range ? &d->units[range->what] : NULL;
+}
+
 uint32_t debuginfo_find(struct debuginfo *d, uint64_t addr, struct name_frame *frames)
 {
-	const struct range *range;
-	Dwarf_Die *function;
-	struct unit *unit;
+	struct unit *unit = unit_at(d, addr - d->bias);
+	Dwarf_Die *function = unit ? function_at(unit, addr - d->bias) : NULL;
 
-	addr -= d->bias;
-	range = find_range(&d->ranges, addr);
-	if (!range)
-		return 0;
-	unit = &d->units[range->what];
-	function = function_at(unit, addr);
-	return function ? frames_of(d, unit, function, addr, frames) : 0;
+	return function ? frames_of(d, unit, function, addr - d->bias, frames) : 0;
+}
+
+void debuginfo_place(struct debuginfo *d, uint64_t addr, struct name_frame *frame)
+{
+	struct unit *unit = unit_at(d, addr - d->bias);
+
+	if (unit)
+		place_innermost(d, unit, addr - d->bias, frame);
 }
 
 struct debuginfo *debuginfo_new(Dwarf *dwarf, uint64_t bias, const struct symtab *symtab)

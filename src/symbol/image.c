@@ -180,5 +180,10 @@ uint32_t image_find(struct image *im, uint64_t addr, struct name_frame *frames)
 {
 	uint32_t nr = im->debuginfo ? debuginfo_find(im->debuginfo, addr, frames) : 0;
 
-	return nr ? nr : from_symtab(im, addr, frames);
+	if (nr > 0)
+		return nr;
+	nr = from_symtab(im, addr, frames);
+	if (nr > 0 && im->debuginfo)
+		debuginfo_place(im->debuginfo, addr, &frames[0]);
+	return nr;
 }

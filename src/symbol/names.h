@@ -47,5 +47,7 @@ struct debuginfo *debuginfo_new(Dwarf *dwarf, uint64_t bias, const struct symtab
 void debuginfo_free(struct debuginfo *d);
 /* Frames at an address, innermost first; 0 when no function is known there. At most NAME_MAX_FRAMES. */
 uint32_t debuginfo_find(struct debuginfo *d, uint64_t addr, struct name_frame *frames);
+/* Only file and line of an address, for a function that is known otherwise (tools that move code leave such). */
+void debuginfo_place(struct debuginfo *d, uint64_t addr, struct name_frame *frame);
 
 #endif
