@@ -117,6 +117,24 @@ static void find_build_id(struct identity *id, uint64_t *bias)
 
 /* ---- the table ---- */
 
+/* In line: this runs for each module of each walk. Build ids are 8 bytes or longer. */
+static inline bool is_equal(const uint8_t *a, const uint8_t *b, uint32_t n)
+{
+	uint64_t x, y;
+	uint32_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		__builtin_memcpy(&x, a + i, 8);
+		__builtin_memcpy(&y, b + i, 8);
+		if (x != y)
+			return false;
+	}
+	for (; i < n; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
+}
+
 static bool is_build_id_same(uint32_t index, const struct identity *id)
 {
 	const struct seep_rec_module *m = &config.table[index];
@@ -124,7 +142,7 @@ static bool is_build_id_same(uint32_t index, const struct identity *id)
 	/* The note lies in the object's first page, which stays mapped while its code is on our stack. */
 	if (!id->note || id->note - id->start > 4096 - 32)
 		return true;
-	return !__builtin_memcmp(m->build_id, (const void *)(uintptr_t)id->note, m->build_id_bytes);
+	return is_equal(m->build_id, (const uint8_t *)(uintptr_t)id->note, m->build_id_bytes);
 }
 
 static bool is_same(uint32_t index, uint64_t start, uint64_t end, uint64_t hdr)

@@ -24,6 +24,7 @@
 
 /* ---- rules: one word ---- */
 
+/* SP and FP, the simple ones, come first: told by one comparison. */
 enum rule_kind { RULE_NONE, RULE_SP, RULE_FP, RULE_SIGNAL, RULE_END, RULE_FULL, RULE_MISSING };
 
 /* bits 2–0 kind; 34–3 CFA offset (signed); 48–35 and 62–49: words below the CFA of the return address and of the saved frame pointer, 0 not saved */
@@ -33,7 +34,15 @@ static uint64_t rule_make(enum rule_kind kind, int32_t cfa, uint32_t ra_words, u
 }
 static inline enum rule_kind rule_kind(uint64_t rule) { return (enum rule_kind)(rule & 7); }
 static inline int64_t rule_cfa(uint64_t rule) { return (int32_t)(rule >> 3); }
-static inline uint64_t rule_ra(uint64_t rule) { return rule >> 35 & 0x3fff; }
+static inline uint64_t rule_ra(uint64_t rule)
+{
+#if defined(__x86_64__)
+	(void)rule;
+	return 1; /* where the call instruction put it; anything else is RULE_FULL */
+#else
+	return rule >> 35 & 0x3fff;
+#endif
+}
 static inline uint64_t rule_fp(uint64_t rule) { return rule >> 49 & 0x3fff; }
 
 /* Two words an entry that check each other, so that a torn one is a miss: no lock, no order needed. */
@@ -92,6 +101,10 @@ static uint64_t rule_of_row(const struct cfi_row *row)
 	if (row->cfa_is_expression || (!is_sp && row->cfa_reg != CFI_FP) || !words_below(&row->regs[row->ra], &ra) || !ra ||
 	    !words_below(&row->regs[CFI_FP], &fp))
 		return rule_make(RULE_FULL, 0, 0, 0);
+#if defined(__x86_64__)
+	if (ra != 1)
+		return rule_make(RULE_FULL, 0, 0, 0);
+#endif
 	return rule_make(is_sp ? RULE_SP : RULE_FP, row->cfa_at, ra, fp);
 }
 
@@ -401,6 +414,60 @@ static void begin(struct walker *k, const struct seep_regs *regs)
 	settle_on(k, regs->sp);
 }
 
+/* Everything but the two simple rules. False at the end of the walk. */
+static bool step_other(struct walker *k, uint64_t rule)
+{
+	switch (rule_kind(rule)) {
+	case RULE_SP:
+	case RULE_FP: return step_simple(k, rule);
+	case RULE_SIGNAL: return step_signal(k);
+	case RULE_MISSING: return step_guess(k);
+	case RULE_FULL:
+	case RULE_NONE:
+	case RULE_END: return false;
+	}
+	return false;
+}
+
+/*
+ * The common case in a loop of its own, with all that it needs in registers: frames in one module, simple rules in the cache, reads in
+ * the known range. Leaves at the first frame that needs more; k then describes that frame.
+ */
+static void walk_fast(struct walker *k)
+{
+	const uint64_t start = k->view->start, size = k->view->end - start, base = SEEP_REC_FRAME(k->view->index, 0);
+	const uint64_t low = k->thread->stack_low, high = k->thread->stack_high;
+	uint64_t pc = k->pc, sp = k->r.v[CFI_SP], fp = k->r.v[CFI_FP];
+	uint64_t *frame = k->w->frames + k->w->nr, *const last = k->w->frames + SEEP_REC_MAX_FRAMES;
+
+	while (frame < last) {
+		uint64_t offset = pc - 1 - start, key = base | offset, rule, cfa, saved, caller;
+
+		if (__builtin_expect(offset >= size, 0))
+			break;
+		rule = cache_get(key);
+		if (__builtin_expect(rule_kind(rule) - 1 > RULE_FP - 1, 0))
+			break;
+		cfa = (rule_kind(rule) == RULE_SP ? sp : fp) + (uint64_t)rule_cfa(rule);
+		saved = cfa - 8 * rule_fp(rule);
+		/* What is read lies between `low` and the CFA, which is above the stack pointer and below `high`. */
+		if (__builtin_expect(cfa <= sp || cfa > high || (cfa & 7) || saved < low, 0))
+			break;
+		caller = strip(*(const uint64_t *)(uintptr_t)(cfa - 8 * rule_ra(rule)));
+		if (__builtin_expect(!caller, 0))
+			break;
+		if (saved != cfa)
+			fp = *(const uint64_t *)(uintptr_t)saved;
+		pc = caller;
+		sp = cfa;
+		*frame++ = key;
+	}
+	k->pc = pc;
+	k->r.v[CFI_SP] = sp;
+	k->r.v[CFI_FP] = fp;
+	k->w->nr = (uint32_t)(frame - k->w->frames);
+}
+
 /* False if the walk must be done again in full. */
 static bool walk(struct walker *k)
 {
@@ -408,21 +475,17 @@ static bool walk(struct walker *k)
 		uint64_t key, rule;
 		bool goes_on;
 
+		if (k->is_call && !k->is_full && !k->is_guessing && k->view->index)
+			walk_fast(k);
 		if (!add_frame(k, &key))
 			return true;
 		if (k->is_full && k->view->eh_frame_hdr) {
 			goes_on = step_full(k);
 		} else {
 			rule = rule_for(k, key);
-			switch (rule_kind(rule)) {
-			case RULE_SP:
-			case RULE_FP: goes_on = step_simple(k, rule); break;
-			case RULE_SIGNAL: goes_on = step_signal(k); break;
-			case RULE_FULL: return false;
-			case RULE_MISSING: goes_on = step_guess(k); break;
-			case RULE_NONE:
-			case RULE_END: goes_on = false; break;
-			}
+			if (rule_kind(rule) == RULE_FULL)
+				return false;
+			goes_on = step_other(k, rule);
 		}
 		if (!goes_on)
 			return true;
