@@ -18,8 +18,9 @@ demo:
 bench:
 	@bench/bench.sh
 
-install: all
-	@meson install -C $(BUILD) --no-rebuild
+install: $(BUILD)/build.ninja
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@meson install -C $(BUILD)
 
 clean:
 	rm -rf $(BUILD) build-*
