@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <link.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -202,21 +203,36 @@ static void header_exe_build_id(struct seep_rec_header *h)
 	__builtin_memcpy(h->exe_build_id, seep.modules[module].build_id, sizeof(h->exe_build_id));
 }
 
-static void header_name(char name[64])
-{
-	char exe[512];
-	long n = sys_readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	struct text out = text_in(name, 64);
-	const char *base = exe;
+/*
+ * The name that the program was started by: redis-server, though that is a link to another file; a script's own name. Taken once, at
+ * start, because programs that rewrite their process title write over it.
+ */
+static char program_name[64];
 
-	exe[sys_failed(n) ? 0 : n] = 0;
-	for (const char *c = exe; *c; c++)
+static const char *base_of(const char *path)
+{
+	const char *base = path;
+
+	for (const char *c = path; *c; c++)
 		if (*c == '/')
 			base = c + 1;
-	for (char *c = exe; *c; c++)
+	return base;
+}
+
+void seep_file_name_program(void)
+{
+	static char exe[512];
+	const char *started_as = (const char *)getauxval(AT_EXECFN);
+	struct text out = text_in(program_name, sizeof(program_name));
+	long n = sys_readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	exe[sys_failed(n) ? 0 : n] = 0;
+	if (!started_as || text_starts(started_as, "/dev/fd/") || text_starts(started_as, "/proc/"))
+		started_as = exe;
+	text_add(&out, *base_of(started_as) ? base_of(started_as) : "unknown");
+	for (char *c = program_name; *c; c++)
 		if (*c <= ' ' || *c == 127)
 			*c = '_';
-	text_add(&out, *base ? base : "unknown");
 }
 
 static void header_make(struct seep_rec_header *h, uint64_t start_us, uint32_t forked_from)
@@ -250,7 +266,7 @@ static void header_make(struct seep_rec_header *h, uint64_t start_us, uint32_t f
 	             (seep_new_is_counted() ? SEEP_REC_OPT_NEW_COUNTED : 0);
 	header_identity(h);
 	header_exe_build_id(h);
-	header_name(h->name);
+	__builtin_memcpy(h->name, program_name, sizeof(h->name));
 	struct text version = text_in(h->recorder_version, sizeof(h->recorder_version));
 	text_add(&version, SEEP_VERSION);
 }

@@ -201,6 +201,8 @@ extern struct seep_state seep __attribute__((visibility("hidden")));
 void seep_start(void);
 /* Chooses the size that fits the limits and plans the file. Sets `why` (160 bytes) and returns false if there is no room. */
 bool seep_file_fit(char why[160]);
+/* Remembers what the program is called, for the names of its recordings. */
+void seep_file_name_program(void);
 /* An address in the executable: its program headers. */
 uint64_t seep_exe_address(void);
 /* new.c: operators new are counted here, because the allocator behind us defines them itself. */

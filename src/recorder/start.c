@@ -216,6 +216,7 @@ void seep_start(void)
 		return;
 	seep_clock_init();
 	seep_options_read(&seep.options, environ);
+	seep_file_name_program();
 	seep_new_find();
 	if (is_privileged())
 		say("nothing is recorded: ", "the program gains privileges at its start (setuid or capabilities)");
