@@ -146,7 +146,8 @@ enum seep_status seep_out_commit(struct seep_out *o, struct seep_error *err)
 	if (!why && o->part_path && rename(o->part_path, o->path))
 		why = errno;
 	if (why) {
-		status = seep_fail_errno(err, why, "cannot write '%s'", o->path ? o->path : "standard output");
+		status = o->path ? seep_fail_errno(err, why, "cannot write '%s'", o->path)
+		                 : seep_fail_errno(err, why, "cannot write to standard output");
 		seep_out_abort(o);
 	}
 	release_paths(o);

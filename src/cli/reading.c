@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,7 @@ static void fill_source(struct reading *reading, const struct cli_target *t, str
 	s->state = state_text(&reading->arena, &end);
 	s->age_s = t->now_s - (double)r->header.start_us / 1e6;
 	s->period = r->status.period;
+	s->is_off = r->words.control && !(r->words.control & SEEP_REC_CONTROL_ON);
 	s->estimated_since_s = estimated_since(r);
 	s->inuse_bytes = inuse.bytes;
 	s->inuse_bytes_stderr = sqrt(inuse.bytes_var);
@@ -121,6 +123,18 @@ static double longest_period(const struct cli_targets *t)
 				max = r->periods[k].period;
 	}
 	return (double)max;
+}
+
+static void warn_of_holes(struct reading *r)
+{
+	for (size_t i = 0; i < r->targets.nr; i++) {
+		const struct cli_target *t = &r->targets.items[i];
+
+		if (t->recording && t->recording->status.reasons & SEEP_REC_WHY_OFF)
+			cli_targets_warn(&r->targets,
+			                 "%s: recording was off for a time: what was allocated then is missing",
+			                 t->label);
+	}
 }
 
 static void fill_head(struct reading *r, const char *verb)
@@ -177,6 +191,7 @@ int reading_open(struct reading *r, const char *verb, const struct reading_optio
 		rc = cli_targets_profile(&r->targets, (uint8_t)o->kind, &r->profile);
 	if (rc != CLI_OK)
 		return rc;
+	warn_of_holes(r);
 	fill_head(r, verb);
 	fill_options(r);
 	return CLI_OK;
@@ -193,13 +208,22 @@ void reading_release(struct reading *r)
 
 /* ---- output ---- */
 
+/* What could not be written is dropped, so that it is not tried, and complained about, again. */
+static int fail_to_write(const struct seep_error *err)
+{
+	cli_fail(NULL, err);
+	__fpurge(stdout);
+	clearerr(stdout);
+	return CLI_SYSTEM;
+}
+
 int reading_begin_output(struct reading *r)
 {
 	const char *path = r->options->output ? r->options->output : "-";
 	struct seep_error err = { 0 };
 
 	if (seep_out_open(&r->out, path, &err) != SEEP_OK)
-		return cli_fail(NULL, &err);
+		return fail_to_write(&err);
 	seep_style_init(&r->report.style, r->out.stream, r->options->wide);
 	return CLI_OK;
 }
@@ -214,6 +238,6 @@ int reading_end_output(struct reading *r, enum seep_status status)
 		return cli_fail(NULL, &err);
 	}
 	if (seep_out_commit(&r->out, &err) != SEEP_OK)
-		return cli_fail(NULL, &err);
+		return fail_to_write(&err);
 	return CLI_OK;
 }

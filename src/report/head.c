@@ -4,7 +4,7 @@
 
 #define MAX_SOURCES 10u
 
-static void write_period(FILE *out, const struct seep_source *s)
+static unsigned write_period(FILE *out, const struct seep_source *s)
 {
 	char period[SEEP_UNIT_MAX], since[SEEP_UNIT_MAX];
 
@@ -16,10 +16,12 @@ static void write_period(FILE *out, const struct seep_source *s)
 		        seep_format_seconds(since, s->estimated_since_s));
 	else
 		fputs("estimates since the start", out);
-	if (!s->period)
-		fputs("; recording is switched off now", out);
-	else if (!isnan(s->estimated_since_s))
-		fprintf(out, " (one sample per %s)", period);
+	if (!isnan(s->estimated_since_s) && s->period)
+		fprintf(out, ", one sample per %s; 95 %% intervals in brackets", period);
+	if (s->is_off)
+		fputs("; recording is switched off", out);
+	fputc('\n', out);
+	return 1;
 }
 
 static void write_name(FILE *out, const struct seep_source *s)
@@ -39,29 +41,43 @@ static void write_name(FILE *out, const struct seep_source *s)
 		fprintf(out, ", recorded for %s", seep_format_seconds(age, s->age_s));
 }
 
+static void write_source(FILE *out, const struct seep_source *s, const struct seep_style *style)
+{
+	fputs(seep_style_colour(style, SEEP_BOLD), out);
+	write_name(out, s);
+	fputs(seep_style_colour(style, SEEP_PLAIN), out);
+}
+
 static unsigned write_sources(FILE *out, const struct seep_head *head, const struct seep_style *style)
 {
 	char inuse[SEEP_UNIT_MAX];
-	unsigned nr_lines = 0;
 
 	for (size_t i = 0; i < head->nr_sources && i < MAX_SOURCES; i++) {
 		const struct seep_source *s = &head->sources[i];
 
-		fputs(seep_style_colour(style, SEEP_BOLD), out);
-		write_name(out, s);
-		fputs(seep_style_colour(style, SEEP_PLAIN), out);
+		write_source(out, s, style);
 		if (head->nr_sources > 1 && !isnan(s->inuse_bytes))
 			fprintf(out, ", %s in use", seep_format_bytes(inuse, s->inuse_bytes));
-		fputs(head->nr_sources > 1 ? ", " : "\n", out);
-		write_period(out, s);
 		fputc('\n', out);
-		nr_lines += head->nr_sources > 1 ? 1 : 2;
 	}
-	if (head->nr_sources > MAX_SOURCES) {
-		fprintf(out, "and %zu more processes\n", head->nr_sources - MAX_SOURCES);
-		nr_lines++;
+	if (head->nr_sources <= MAX_SOURCES)
+		return (unsigned)head->nr_sources;
+	fprintf(out, "and %zu more processes\n", head->nr_sources - MAX_SOURCES);
+	return MAX_SOURCES + 1;
+}
+
+/* Of several processes, the one whose figures are estimates for the longest speaks for all. */
+static const struct seep_source *least_exact(const struct seep_head *head)
+{
+	const struct seep_source *least = NULL;
+
+	for (size_t i = 0; i < head->nr_sources; i++) {
+		const struct seep_source *s = &head->sources[i];
+
+		if (!least || isnan(least->estimated_since_s) || s->estimated_since_s < least->estimated_since_s)
+			least = s;
 	}
-	return nr_lines;
+	return least;
 }
 
 static void write_total(FILE *out, const struct seep_profile *p, uint32_t type, const struct seep_figure *f,
@@ -71,34 +87,28 @@ static void write_total(FILE *out, const struct seep_profile *p, uint32_t type, 
 
 	draw_error(error, p, type, f, o->period);
 	fputs(draw_value(value, p, type, f->value), out);
-	if (*error && f->variance > 0)
+	if (*error && (f->variance > 0 || !f->nr))
 		fprintf(out, " (%s)", error);
-	else if (*error && !f->nr)
-		fprintf(out, " (%s: no sample)", error);
 }
 
-/* "in use: 96MB (±1.2MB) in 12,345 (±30) objects; allocated: …" from pairs of space and objects. */
+static void write_pair(FILE *out, const char *words, const struct seep_profile *p, const struct seep_figure *total,
+                       uint32_t space, uint32_t objects, const struct seep_report_options *o)
+{
+	fprintf(out, "%s ", words);
+	write_total(out, p, space, &total[space], o);
+	fputs(" in ", out);
+	write_total(out, p, objects, &total[objects], o);
+	fputs(" objects\n", out);
+}
+
+/* Space and objects, in use and since the start. */
 static unsigned write_totals(FILE *out, const struct seep_profile *p, const struct seep_figure *total,
                              const struct seep_report_options *o, const char *kind)
 {
-	static const struct {
-		const char *words;
-		uint32_t space, objects;
-	} pairs[] = { { "in use", SEEP_INUSE_SPACE, SEEP_INUSE_OBJECTS },
-		      { "allocated", SEEP_ALLOC_SPACE, SEEP_ALLOC_OBJECTS } };
-
 	fprintf(out, "%s ", kind);
-	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
-		fprintf(out, "%s%s: ", i ? "; " : "", pairs[i].words);
-		write_total(out, p, pairs[i].space, &total[pairs[i].space], o);
-		fputs(" in ", out);
-		write_total(out, p, pairs[i].objects, &total[pairs[i].objects], o);
-		fputs(" objects", out);
-	}
-	fputs(total[SEEP_INUSE_SPACE].variance > 0 || total[SEEP_ALLOC_SPACE].variance > 0 ? "; 95 % intervals\n"
-	                                                                                   : "\n",
-	      out);
-	return 1;
+	write_pair(out, "in use:", p, total, SEEP_INUSE_SPACE, SEEP_INUSE_OBJECTS, o);
+	write_pair(out, "allocated:  ", p, total, SEEP_ALLOC_SPACE, SEEP_ALLOC_OBJECTS, o);
+	return 2;
 }
 
 static unsigned write_losses(FILE *out, const struct seep_head *head, const struct seep_style *style)
@@ -125,6 +135,8 @@ unsigned draw_head(FILE *out, const struct seep_head *head, const struct seep_pr
 
 	if (p->nr_types == SEEP_NR_HEAP_VALUES)
 		nr_lines += write_totals(out, p, total, o, head->kind);
+	if (head->nr_sources)
+		nr_lines += write_period(out, least_exact(head));
 	nr_lines += write_losses(out, head, &o->style);
 	fputc('\n', out);
 	return nr_lines + 1;

@@ -69,7 +69,9 @@ static void write_source(struct seep_json *j, const char *name, const struct see
 	write_text(j, "state", s->id);
 	write_text(j, "state_text", s->state);
 	write_known(j, "age_s", s->age_s);
-	seep_json_u64(j, "period_bytes", s->period);
+	if (s->period)
+		seep_json_u64(j, "period_bytes", s->period);
+	seep_json_bool(j, "off", s->is_off);
 	seep_json_bool(j, "exact", isnan(s->estimated_since_s));
 	write_known(j, "estimated_since_s", s->estimated_since_s);
 	write_known(j, "inuse_bytes", s->inuse_bytes);

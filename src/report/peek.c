@@ -5,16 +5,16 @@
 enum { FLAT, FLAT_ERROR, FLAT_SHARE, CUM, CUM_ERROR, CUM_SHARE, CALLS, CALLS_SHARE, FUNCTION, PLACE, NR_COLUMNS };
 
 static const struct seep_column all_columns[NR_COLUMNS] = {
-	[FLAT] = { "flat", SEEP_COLUMN_RIGHT, 0, 0 },
-	[FLAT_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 3 },
-	[FLAT_SHARE] = { "flat%", SEEP_COLUMN_RIGHT, 0, 2 },
+	[FLAT] = { "flat", SEEP_COLUMN_RIGHT, 0, 1 },
+	[FLAT_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 6 },
+	[FLAT_SHARE] = { "flat%", SEEP_COLUMN_RIGHT, 0, 5 },
 	[CUM] = { "cum", SEEP_COLUMN_RIGHT, 0, 0 },
-	[CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 4 },
-	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 5 },
+	[CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 7 },
+	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 8 },
 	[CALLS] = { "calls", SEEP_COLUMN_RIGHT, 0, 0 },
-	[CALLS_SHARE] = { "calls%", SEEP_COLUMN_RIGHT, 0, 1 },
+	[CALLS_SHARE] = { "calls%", SEEP_COLUMN_RIGHT, 0, 2 },
 	[FUNCTION] = { "caller, function, callee", SEEP_COLUMN_CUT, 16, 0 },
-	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 6 },
+	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 3 },
 };
 
 struct peeking {

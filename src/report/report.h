@@ -66,7 +66,8 @@ struct seep_source {                  /* one process whose memory was read; unkn
 	const char *state;            /* "running", "exited 0 (seen by seep run)" */
 	uint64_t pid;
 	double age_s;             /* from its start to its last event */
-	uint64_t period;          /* mean bytes between samples now; 1 every allocation; 0 switched off */
+	uint64_t period;          /* mean bytes between samples now; 1 every allocation; 0 unknown */
+	bool is_off;              /* recording is switched off now */
 	double estimated_since_s; /* seconds since its start; NaN: every figure is exact */
 	double inuse_bytes, inuse_bytes_stderr;
 };

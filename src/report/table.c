@@ -8,6 +8,7 @@
 #define GAP 2u      /* spaces between columns */
 #define HARD_MIN 8u /* a name is never cut below this, the line is longer instead */
 #define MAX_COLUMNS 24u
+#define MAX_PADDING 60u /* a few very long names do not push the columns behind them out of sight */
 
 struct cell {
 	const char *text;
@@ -29,6 +30,7 @@ struct seep_text_table {
 struct layout {
 	size_t width[MAX_COLUMNS];
 	bool is_left_out[MAX_COLUMNS];
+	bool is_unlimited; /* nothing is cut */
 };
 
 static bool is_continuation(char c)
@@ -135,6 +137,15 @@ static void measure(const struct seep_text_table *t, struct layout *l)
 		if (t->cells[i].width > l->width[c])
 			l->width[c] = t->cells[i].width;
 	}
+}
+
+/* Where nothing is cut, what may be cut elsewhere is padded to a width that suits most rows; longer cells stick out. */
+static void limit_padding(const struct seep_text_table *t, struct layout *l)
+{
+	for (size_t c = 0; c < t->nr_columns; c++)
+		if (t->columns[c].flags & (SEEP_COLUMN_CUT | SEEP_COLUMN_CUT_START) && l->width[c] > MAX_PADDING)
+			l->width[c] = MAX_PADDING;
+	l->is_unlimited = true;
 }
 
 static size_t line_width(const struct seep_text_table *t, const struct layout *l)
@@ -244,13 +255,14 @@ static void write_indented(FILE *out, const struct cell *c, size_t max)
 		write_cut(out, name, name_width, max, false);
 }
 
-static void write_cell(FILE *out, const struct seep_column *column, const struct cell *c, size_t width, bool is_last)
+static void write_cell(FILE *out, const struct seep_column *column, const struct cell *c, size_t width, bool is_cut,
+                       bool is_last)
 {
 	size_t shown = c->width < width ? c->width : width;
 
 	if (column->flags & SEEP_COLUMN_RIGHT)
 		fprintf(out, "%*s", (int)(width - shown), "");
-	if (c->width <= width)
+	if (c->width <= width || !is_cut)
 		fputs(c->text, out);
 	else if (c->indent_bytes)
 		write_indented(out, c, width);
@@ -279,9 +291,8 @@ static void write_row(FILE *out, const struct seep_text_table *t, const struct l
 		if (!is_first)
 			fprintf(out, "%*s", (int)GAP, "");
 		is_first = false;
-		write_cell(out, &t->columns[c], &row[c], l->width[c], c == last);
+		write_cell(out, &t->columns[c], &row[c], l->width[c], !l->is_unlimited, c == last);
 	}
-	fputc('\n', out);
 }
 
 static void write_titles(FILE *out, const struct seep_text_table *t, const struct layout *l, const struct seep_style *s)
@@ -292,7 +303,14 @@ static void write_titles(FILE *out, const struct seep_text_table *t, const struc
 		titles[c] = (struct cell){ .text = t->columns[c].title, .width = seep_text_width(t->columns[c].title) };
 	fputs(seep_style_colour(s, SEEP_BOLD), out);
 	write_row(out, t, l, titles);
-	fputs(seep_style_colour(s, SEEP_PLAIN), out);
+	fprintf(out, "%s\n", seep_style_colour(s, SEEP_PLAIN));
+}
+
+static void write_rule(FILE *out, size_t width)
+{
+	for (size_t i = width < MAX_PADDING ? width : MAX_PADDING; i; i--)
+		fputc('-', out);
+	fputc('\n', out);
 }
 
 static void write_left_out(FILE *out, const struct seep_text_table *t, const struct layout *l,
@@ -324,14 +342,14 @@ enum seep_status seep_text_table_write(const struct seep_text_table *t, const st
 	measure(t, &l);
 	if (s->width)
 		fit(t, &l, s->width);
+	else
+		limit_padding(t, &l);
 	write_titles(out, t, &l, s);
 	for (size_t row = 0; row < t->nr_cells / t->nr_columns; row++) {
-		for (; rule < t->nr_rules && t->rules[rule] <= row; rule++) {
-			for (size_t i = line_width(t, &l) < 78 ? line_width(t, &l) : 78; i; i--)
-				fputc('-', out);
-			fputc('\n', out);
-		}
+		for (; rule < t->nr_rules && t->rules[rule] <= row; rule++)
+			write_rule(out, line_width(t, &l));
 		write_row(out, t, &l, &t->cells[row * t->nr_columns]);
+		fputc('\n', out);
 	}
 	write_left_out(out, t, &l, s);
 	return SEEP_OK;

@@ -22,19 +22,13 @@ enum {
 
 /* Left out first on a narrow line: what the other columns tell as well. */
 static const struct seep_column all_columns[NR_COLUMNS] = {
-	[FLAT] = { "flat", SEEP_COLUMN_RIGHT, 0, 0 },
-	[FLAT_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 0 },
-	[FLAT_SHARE] = { "flat%", SEEP_COLUMN_RIGHT, 0, 1 },
-	[SUM] = { "sum%", SEEP_COLUMN_RIGHT, 0, 8 },
-	[CUM] = { "cum", SEEP_COLUMN_RIGHT, 0, 3 },
-	[CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 7 },
-	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 4 },
-	[OBJECTS] = { "objects", SEEP_COLUMN_RIGHT, 0, 9 },
-	[OTHER] = { "alloc", SEEP_COLUMN_RIGHT, 0, 6 },
-	[AGE] = { "age", SEEP_COLUMN_RIGHT, 0, 2 },
-	[OUTLIVED] = { ">60s", SEEP_COLUMN_RIGHT, 0, 5 },
-	[FUNCTION] = { "function", SEEP_COLUMN_CUT, 24, 0 },
-	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 10 },
+	[FLAT] = { "flat", SEEP_COLUMN_RIGHT, 0, 0 },         [FLAT_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 0 },
+	[FLAT_SHARE] = { "flat%", SEEP_COLUMN_RIGHT, 0, 1 },  [SUM] = { "sum%", SEEP_COLUMN_RIGHT, 0, 11 },
+	[CUM] = { "cum", SEEP_COLUMN_RIGHT, 0, 3 },           [CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 10 },
+	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 6 },    [OBJECTS] = { "objects", SEEP_COLUMN_RIGHT, 0, 12 },
+	[OTHER] = { "alloc", SEEP_COLUMN_RIGHT, 0, 7 },       [AGE] = { "age", SEEP_COLUMN_RIGHT, 0, 2 },
+	[OUTLIVED] = { ">60s", SEEP_COLUMN_RIGHT, 0, 8 },     [FUNCTION] = { "function", SEEP_COLUMN_CUT, 30, 0 },
+	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 5 },
 };
 
 struct top {

@@ -6,11 +6,11 @@
 
 enum { CUM, CUM_ERROR, CUM_SHARE, OWN, AGE, CALL, PLACE, NR_COLUMNS };
 
-static const struct seep_column columns_with_errors[NR_COLUMNS] = {
-	[CUM] = { "cum", SEEP_COLUMN_RIGHT, 0, 0 },           [CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 0 },
-	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 1 },    [OWN] = { "flat", SEEP_COLUMN_RIGHT, 0, 2 },
-	[AGE] = { "age", SEEP_COLUMN_RIGHT, 0, 3 },           [CALL] = { "call tree", SEEP_COLUMN_CUT, 24, 0 },
-	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 4 },
+static const struct seep_column all_columns[NR_COLUMNS] = {
+	[CUM] = { "cum", SEEP_COLUMN_RIGHT, 0, 0 },           [CUM_ERROR] = { "95%", SEEP_COLUMN_RIGHT, 0, 5 },
+	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 1 },    [OWN] = { "flat", SEEP_COLUMN_RIGHT, 0, 4 },
+	[AGE] = { "age", SEEP_COLUMN_RIGHT, 0, 2 },           [CALL] = { "call tree", SEEP_COLUMN_CUT, 24, 0 },
+	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 3 },
 };
 
 /*
@@ -217,7 +217,7 @@ static size_t choose_columns(struct drawing *d)
 
 	for (int id = 0; id < NR_COLUMNS; id++)
 		if (id != CUM_ERROR || has_errors(d))
-			d->columns[nr++] = columns_with_errors[id];
+			d->columns[nr++] = all_columns[id];
 	return nr;
 }
 

@@ -7,7 +7,7 @@
 # (paths of the build, the directory of the test) is replaced by a word.
 set -u
 case_dir=$(cd "$1" && pwd) || exit 99
-seep=$2 make_recording=$3
+seep=$(realpath "$2") make_recording=$(realpath "$3")
 bin_dir=$(dirname "$seep")
 fixture_dir=$(dirname "$make_recording")
 source_dir=$(cd "$(dirname "$0")/../.." && pwd)
