@@ -129,6 +129,7 @@ struct seep_stack_truth {
 	struct seep_stack_side side;
 	uint64_t history_due_us; /* the next ring point of its history; 0: none yet */
 	uint32_t lock;           /* 0 free, 1 held, 2 held and the side was added to */
+	uint32_t helper;         /* 1: a thread writes the file for the holder */
 };
 
 /* Where things are in a recording of a given size; the same for memory and file. */

@@ -311,6 +311,46 @@ static bool lock_or_tell(struct seep_stack_truth *t)
 	return true;
 }
 
+/* What the stack's sums are with its side; read while others add, so each figure is whole but not all are of one instant. */
+static struct seep_rec_counters sums_of(uint32_t stack)
+{
+	const struct seep_stack_truth *t = &seep.truths[stack];
+	struct seep_rec_counters c = t->sums;
+
+	c.alloc_objects += to_double(load_relaxed(&t->side.alloc_objects));
+	c.alloc_bytes += to_double(load_relaxed(&t->side.alloc_bytes));
+	c.alloc_objects_var += to_double(load_relaxed(&t->side.alloc_objects_var));
+	c.alloc_bytes_var += to_double(load_relaxed(&t->side.alloc_bytes_var));
+	c.freed_objects += to_double(load_relaxed(&t->side.freed_objects));
+	c.freed_bytes += to_double(load_relaxed(&t->side.freed_bytes));
+	c.nr_alloc += load_relaxed(&t->side.nr_alloc);
+	c.nr_freed += load_relaxed(&t->side.nr_freed);
+	for (uint32_t i = 0; i < SEEP_REC_NR_LIFETIMES; i++)
+		c.lifetimes[i] += load_relaxed(&t->side.lifetimes[i]);
+	return c;
+}
+
+/*
+ * The holder may have lost its processor for long, and a kill would lose what is on the side: this writes the sums with the
+ * side for it, into the copy that the holder is not writing, under the number that the holder uses next.
+ */
+static void write_for_holder(uint32_t stack, const struct event *e)
+{
+	struct seep_stack_truth *t = &seep.truths[stack];
+	struct seep_rec_counters c;
+	uint32_t nobody = 0;
+
+	if (!seep.is_mirrored || !cas(&t->helper, &nobody, 1u))
+		return;
+	c = sums_of(stack);
+	c.seq++;
+	c.stack = stack;
+	if (!e->is_free)
+		c.last_alloc_us = e->now_us;
+	seep_mirror(seep_where(SEEP_REC_SEC_COUNTERS, stack) + (c.seq & 1) * sizeof(c), &c, sizeof(c));
+	store_release(&t->helper, 0u);
+}
+
 void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
@@ -327,25 +367,12 @@ void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, u
 		if (lock_or_tell(t)) {
 			take_side(&t->sums, &t->side);
 			write_and_unlock(stack);
+		} else {
+			write_for_holder(stack, &e);
 		}
 	}
 	if (seep.is_mirrored)
 		store_relaxed(&seep_words()->heartbeat_us, now_us);
-}
-
-/* What the stack's sums are with its side; read while others add, so each figure is whole but not all are of one instant. */
-static struct seep_rec_counters sums_of(uint32_t stack)
-{
-	const struct seep_stack_truth *t = &seep.truths[stack];
-	struct seep_rec_counters c = t->sums;
-
-	c.alloc_objects += to_double(load_relaxed(&t->side.alloc_objects));
-	c.alloc_bytes += to_double(load_relaxed(&t->side.alloc_bytes));
-	c.freed_objects += to_double(load_relaxed(&t->side.freed_objects));
-	c.freed_bytes += to_double(load_relaxed(&t->side.freed_bytes));
-	c.nr_alloc += load_relaxed(&t->side.nr_alloc);
-	c.nr_freed += load_relaxed(&t->side.nr_freed);
-	return c;
 }
 
 void seep_stack_totals(struct seep_rec_ring *out)
@@ -388,5 +415,5 @@ void seep_stacks_mirror_all(void)
 void seep_stacks_unlock_all(void)
 {
 	for (uint32_t i = 0; i < seep.nr_stacks; i++)
-		seep.truths[i].lock = LOCK_FREE;
+		seep.truths[i].lock = seep.truths[i].helper = 0;
 }
