@@ -23,22 +23,48 @@ static char *environment_dir(const char *sysroot, uint32_t pid)
 	return found;
 }
 
+/* Where the recording that the process has mapped lies, malloc'ed; NULL none. Programs that write their title over
+   their environment (redis, nginx, PostgreSQL) are found by this alone. */
+static char *mapped_dir(const char *sysroot, uint32_t pid)
+{
+	char *path = cli_printf("%s/proc/%u/maps", sysroot ? sysroot : "", pid), *found = NULL, *rest, *line;
+	uint8_t *bytes = NULL;
+	size_t len = 0;
+
+	if (seep_file_read(path, 64 << 20, &bytes, &len, NULL) == SEEP_OK)
+		for (rest = (char *)bytes; !found && (line = strsep(&rest, "\n"));) {
+			char *name = strchr(line, '/'), *base = name ? strrchr(name, '/') : NULL;
+			size_t n = strlen(line);
+
+			if (base > name && n > 5 && !strcmp(line + n - 5, ".seep")) {
+				*base = 0;
+				found = cli_strdup(name);
+			}
+		}
+	free(bytes);
+	free(path);
+	return found;
+}
+
 /* In a container they lie in its own file system, which /proc shows. */
 static void add_dirs_of(const char *sysroot, uint32_t pid, struct cli_list *out)
 {
 	const char *root = sysroot ? sysroot : "";
-	char *dir = environment_dir(sysroot, pid);
+	char *dir = environment_dir(sysroot, pid), *mapped = mapped_dir(sysroot, pid);
 	struct seep_process_status s;
 
 	if (seep_process_read(sysroot, pid, &s, NULL) != SEEP_OK)
 		s.euid = UINT32_MAX;
 	if (dir)
 		cli_list_add(out, cli_printf("%s/proc/%u/root%s", root, pid, dir));
+	if (mapped)
+		cli_list_add(out, cli_printf("%s/proc/%u/root%s", root, pid, mapped));
 	if (s.euid != UINT32_MAX) {
 		cli_list_add(out, cli_printf("%s/proc/%u/root/dev/shm/seep-%u", root, pid, s.euid));
 		cli_list_add(out, cli_printf("%s/proc/%u/root/tmp/seep-%u", root, pid, s.euid));
 	}
 	free(dir);
+	free(mapped);
 }
 
 static int find_for(struct cli_targets *t, uint32_t pid, struct cli_found_list *out)
