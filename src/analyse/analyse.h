@@ -12,7 +12,8 @@ enum seep_granularity { SEEP_BY_FUNCTION, SEEP_BY_LINE, SEEP_BY_ADDRESS };
 struct seep_analyse_options {
 	uint32_t type; /* index of the sort value in the profile's types */
 	enum seep_granularity by;
-	bool all_frames;   /* false: allocator, container and runtime leaf frames fold into the first user frame */
+	bool all_frames;   /* false: allocator, container and runtime frames at the leaf fold into the first user frame, and
+	                      those at the root are left out */
 	double outlived_s; /* threshold of the "outlived" share; 0: 60 */
 	double min_value;  /* rows with |cum| below are hidden and counted, as are rows of 0 */
 };

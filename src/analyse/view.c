@@ -172,6 +172,9 @@ static bool expand_stack(struct view *v, const struct seep_stack *stack, struct 
 	nr_skipped = v->o->all_frames ? 0 : nr_folded(v, v->stack_rows + first, range->nr);
 	range->first = (uint32_t)first + nr_skipped;
 	range->nr -= nr_skipped;
+	/* What starts the program or a thread stands below every stack and says nothing. */
+	while (!v->o->all_frames && range->nr > 1 && v->rows[v->stack_rows[range->first + range->nr - 1]].is_foldable)
+		range->nr--;
 	return true;
 }
 

@@ -175,7 +175,7 @@ static void write_rest(FILE *out, const struct seep_profile *p, const struct see
 		fprintf(out, "%zu more rows: %s, %s of the total; --nr=0 shows all\n", t->nr_rows - nr,
 		        draw_value(value, p, o->type, sum - shown), draw_share(share, sum - shown, total));
 	}
-	if (t->nr_hidden)
+	if (t->nr_hidden && o->min_value > 0)
 		fprintf(out, "%zu rows with cum below %s hidden (--min): %s, %s of the total\n", t->nr_hidden,
 		        draw_value(least, p, o->type, o->min_value), draw_value(value, p, o->type, total - sum),
 		        draw_share(share, total - sum, total));

@@ -146,6 +146,24 @@ static void library_frames_above_a_user_frame_stay(void)
 	seep_profile_free(p);
 }
 
+static void what_starts_a_thread_is_left_out_at_the_root(void)
+{
+	struct seep_profile *p = new_heap();
+	struct seep_table *t;
+
+	live(p,
+	     STACK(p, "malloc", "serve", "std::__invoke<void (*)()>(void (*&&)())", "@c2000", "start_thread", "clone3"),
+	     8, 1);
+	t = top(p, by_inuse);
+	EQ_U(t->nr_rows, 1);
+	NEAR(FLAT(t, "serve"), 8, 0);
+	seep_table_free(t);
+	t = top(p, (struct seep_analyse_options){ .type = SEEP_INUSE_SPACE, .all_frames = true });
+	EQ_U(t->nr_rows, 5);
+	seep_table_free(t);
+	seep_profile_free(p);
+}
+
 static void no_byte_is_lost_where_no_frame_is_the_users(void)
 {
 	struct seep_profile *p = new_heap();
@@ -413,6 +431,7 @@ static void a_thousand_stacks_add_up(void)
 int main(void)
 {
 	leaf_frames_fold_into_the_first_user_frame();
+	what_starts_a_thread_is_left_out_at_the_root();
 	library_frames_above_a_user_frame_stay();
 	no_byte_is_lost_where_no_frame_is_the_users();
 	inlined_frames_count_as_frames();
