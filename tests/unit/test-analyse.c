@@ -151,9 +151,7 @@ static void what_starts_a_thread_is_left_out_at_the_root(void)
 	struct seep_profile *p = new_heap();
 	struct seep_table *t;
 
-	live(p,
-	     STACK(p, "malloc", "serve", "std::__invoke<void (*)()>(void (*&&)())", "@c2000", "start_thread", "clone3"),
-	     8, 1);
+	live(p, STACK(p, "malloc", "serve", "std::__invoke<void (*)()>(void (*&&)())", "@c2000", "start_thread"), 8, 1);
 	t = top(p, by_inuse);
 	EQ_U(t->nr_rows, 1);
 	NEAR(FLAT(t, "serve"), 8, 0);
