@@ -1,5 +1,6 @@
 #include "names.h"
 
+#include "signature.h"
 #include "symbol.h"
 
 #include <dwarf.h>
@@ -238,47 +239,10 @@ static bool has_scopes(Dwarf_Die *die)
 	}
 }
 
-/* One step of a qualified name; NULL for scopes that have no part in it. GCC names a lambda's type "<lambda(int)>". */
-static const char *scope_name(struct debuginfo *d, Dwarf_Die *die)
+/* In C, and for what C++ declares extern "C", the name is all; else it is put together from the scopes around it. */
+static const char *name_without_linkage(struct debuginfo *d, Dwarf_Die *die, const char *name)
 {
-	const char *name = dwarf_diename(die);
-	size_t len;
-
-	switch (dwarf_tag(die)) {
-	case DW_TAG_namespace:
-		return name ? name : "(anonymous namespace)";
-	case DW_TAG_structure_type:
-	case DW_TAG_class_type:
-	case DW_TAG_union_type:
-	case DW_TAG_enumeration_type:
-	case DW_TAG_subprogram:
-		len = name ? strlen(name) : 0;
-		if (!name)
-			return "{unnamed}";
-		return name[0] == '<' ? seep_arena_printf(&d->arena, "{%.*s}", (int)(len - 2), name + 1) : name;
-	default:
-		return NULL;
-	}
-}
-
-/* Without a linkage name (an inlined lambda) the name is put together from the scopes around the declaration. */
-static const char *scoped_name(struct debuginfo *d, Dwarf_Die *die, const char *name)
-{
-	Dwarf_Attribute attr;
-	Dwarf_Die declaration = *die, *scopes = NULL;
-	int nr;
-
-	if (dwarf_attr(die, DW_AT_specification, &attr))
-		dwarf_formref_die(&attr, &declaration);
-	nr = dwarf_getscopes_die(&declaration, &scopes);
-	for (int i = 1; i < nr && name; i++) {
-		const char *scope = scope_name(d, &scopes[i]);
-
-		if (scope)
-			name = seep_arena_printf(&d->arena, "%s::%s", scope, name);
-	}
-	free(scopes);
-	return name;
+	return signature_is_plain(die) || !has_scopes(die) ? name : signature_of(&d->arena, die);
 }
 
 static const char *copy_demangled(struct debuginfo *d, const char *mangled)
@@ -307,7 +271,7 @@ static void name_function(struct debuginfo *d, struct function *f, Dwarf_Die *di
 	if (linkage)
 		f->name = copy_demangled(d, linkage);
 	else if (name)
-		f->name = has_scopes(&origin) ? scoped_name(d, &origin, name) : name;
+		f->name = name_without_linkage(d, &origin, name);
 	if (dwarf_decl_line(die, &line) == 0 && line > 0)
 		f->start_line = (uint32_t)line;
 }

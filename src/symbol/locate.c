@@ -1,6 +1,6 @@
 #include "locate.h"
 
-#include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -229,6 +229,28 @@ static void close_arguments(struct rewriter *r, size_t name, size_t name_end, st
 
 static bool rewrite(struct rewriter *r, const char *stop);
 
+/* One argument; DWARF's "const T&" becomes the demangler's "T const&". */
+static bool rewrite_argument(struct rewriter *r)
+{
+	size_t start = r->len;
+	bool is_const = !strncmp(r->in, "const ", 6);
+
+	if (is_const) {
+		r->in += 6;
+		if (!rewrite(r, "*&,>"))
+			return false;
+	}
+	while (r->len > start && r->out[r->len - 1] == ' ')
+		r->len--;
+	if (is_const)
+		put(r, " const", 6);
+	if (!rewrite(r, ",>"))
+		return false;
+	while (r->len > start && r->out[r->len - 1] == ' ')
+		r->len--;
+	return !r->failed;
+}
+
 /* At '<' that opens template arguments. */
 static bool rewrite_arguments(struct rewriter *r)
 {
@@ -240,10 +262,8 @@ static bool rewrite_arguments(struct rewriter *r)
 	for (;;) {
 		size_t start = r->len;
 
-		if (a.nr == MAX_ARGS - 1 || !rewrite(r, ",>"))
+		if (a.nr == MAX_ARGS - 1 || !rewrite_argument(r))
 			return false;
-		while (r->len > start && r->out[r->len - 1] == ' ')
-			r->len--;
 		a.start[a.nr] = start;
 		a.end[a.nr++] = r->len;
 		if (*r->in == '>')
@@ -306,6 +326,18 @@ static bool opens_arguments(const struct rewriter *r)
 	return is_word(r->out[r->len - 1]) || r->out[r->len - 1] == '}';
 }
 
+/* DWARF writes "<lambda(int)>" where the demangler has "{lambda(int)#1}". */
+static bool rewrite_lambda(struct rewriter *r)
+{
+	put(r, "{lambda", 7);
+	r->in += 7;
+	if (*r->in != '(' || !rewrite_group(r) || *r->in != '>')
+		return false;
+	r->in++;
+	put(r, "}", 1);
+	return !r->failed;
+}
+
 /* One token; false when the text cannot be followed. */
 static bool rewrite_token(struct rewriter *r)
 {
@@ -326,6 +358,8 @@ static bool rewrite_token(struct rewriter *r)
 		r->in += 2;
 		return !r->failed;
 	}
+	if (!strncmp(r->in, "<lambda(", 8))
+		return rewrite_lambda(r);
 	if (*r->in == '<' && opens_arguments(r))
 		return rewrite_arguments(r);
 	if (*r->in == '(' || *r->in == '{' || *r->in == '[')
