@@ -1,10 +1,10 @@
 /*
  * The command line's machinery: the table of verbs, option tables, messages, exit codes.
  *
- * One file per verb (cmd-NAME.c) defines one `struct cli_verb`, which main.c lists. One row per option gives its parsing,
- * its line in --help, its completion, and is what the man pages are checked against: nothing about an option is written twice.
- * Rows name fields of the verb's options struct, so the tables are constant and nothing here is global.
- * The command line may die of want of memory (cli_alloc and friends); nothing below it may.
+ * One file per verb (cmd-NAME.c) defines one `struct cli_verb`, which main.c lists. One row per option gives its
+ * parsing, its line in --help, its completion, and is what the man pages are checked against: nothing about an option
+ * is written twice. Rows name fields of the verb's options struct, so the tables are constant and nothing here is
+ * global. The command line may die of want of memory (cli_alloc and friends); nothing below it may.
  */
 #ifndef SEEP_CLI_H
 #define SEEP_CLI_H
@@ -20,7 +20,8 @@ enum cli_exit {
 	CLI_EXCEEDED = 1, /* a gate or threshold was exceeded */
 	CLI_USAGE = 2,
 	CLI_INPUT = 3, /* unreadable or corrupt */
-	CLI_SYSTEM = 4
+	CLI_SYSTEM = 4,
+	CLI_OWN_FAILURE = 125 /* of verbs that run a command and pass its status on */
 };
 int cli_exit_of(enum seep_status status);
 

@@ -242,31 +242,18 @@ static void find_end(struct cli_end_sources *s, const struct seep_recording *r, 
 
 static void put_text(struct cli_end *e)
 {
-	const char *name = e->how == CLI_END_KILLED ? sigabbrev_np(e->code) : NULL;
-
 	switch (e->how) {
-	case CLI_END_RUNNING:
-		strcpy(e->text, "running");
-		break;
+	case CLI_END_RUNNING: strcpy(e->text, "running"); break;
 	case CLI_END_EXITED:
 		if (e->code < 0)
 			strcpy(e->text, "exited");
 		else
 			snprintf(e->text, sizeof(e->text), "exited %d", e->code);
 		break;
-	case CLI_END_KILLED:
-		snprintf(e->text, sizeof(e->text), "killed by %d%s%s%s", e->code, name ? " (SIG" : "", name ? name : "",
-		         name ? ")" : "");
-		break;
-	case CLI_END_OOM:
-		strcpy(e->text, "OOM-killed");
-		break;
-	case CLI_END_EXEC:
-		strcpy(e->text, "replaced by exec");
-		break;
-	case CLI_END_UNKNOWN:
-		strcpy(e->text, "unknown (no exit mark)");
-		break;
+	case CLI_END_KILLED: snprintf(e->text, sizeof(e->text), "killed by %d", e->code); break;
+	case CLI_END_OOM: strcpy(e->text, "OOM-killed"); break;
+	case CLI_END_EXEC: strcpy(e->text, "replaced by exec"); break;
+	case CLI_END_UNKNOWN: strcpy(e->text, "unknown (no exit mark)"); break;
 	}
 }
 

@@ -104,7 +104,7 @@ static void add_cost(struct seep_json *j, const struct info *i)
 	if (s->cost_ns)
 		seep_json_double(j, "seconds", (double)s->cost_ns / 1e9);
 	add_number(j, "cpu_share", i->cost_share);
-	seep_json_u64(j, "private_bytes", s->private_bytes);
+	seep_json_u64(j, "address_space_bytes", s->private_bytes);
 	seep_json_u64(j, "file_bytes", i->file_bytes);
 	seep_json_u64(j, "slow_calls", s->slow_calls);
 	seep_json_u64(j, "unwind_frames", s->unwind_frames);
@@ -141,7 +141,6 @@ static void add_memory(struct seep_json *j, const struct info_memory *m)
 	add_number(j, "heap_bytes", m->heap);
 	add_number(j, "mappings_bytes", m->mappings);
 	add_known(j, "stack_bytes", m->stack);
-	seep_json_u64(j, "recorder_bytes", m->recorder);
 	add_number(j, "rest_bytes", m->rest);
 	add_number(j, "untouched_bytes", m->untouched);
 	add_known(j, "cgroup_usage_bytes", m->cgroup_usage);

@@ -77,12 +77,13 @@ static void say_estimate(FILE *out, const char *label, const struct seep_estimat
 	char bytes[SEEP_UNIT_MAX], error[SEEP_UNIT_MAX], objects[SEEP_UNIT_MAX], objects_error[SEEP_UNIT_MAX];
 
 	if (e->bytes_var > 0)
-		line(out, label, "%s ± %s in %s ± %s blocks (%" PRIu64 " samples)", seep_format_bytes(bytes, e->bytes),
+		line(out, label, "%s ± %s in %s ± %s blocks (%" PRIu64 " sample%s)", seep_format_bytes(bytes, e->bytes),
 		     seep_format_bytes(error, sqrt(e->bytes_var)), seep_format_count(objects, e->objects),
-		     seep_format_count(objects_error, sqrt(e->objects_var)), e->nr_samples);
+		     seep_format_count(objects_error, sqrt(e->objects_var)), e->nr_samples,
+		     e->nr_samples == 1 ? "" : "s");
 	else
-		line(out, label, "%s in %s blocks (%" PRIu64 " samples)", seep_format_bytes(bytes, e->bytes),
-		     seep_format_count(objects, e->objects), e->nr_samples);
+		line(out, label, "%s in %s blocks (%" PRIu64 " sample%s)", seep_format_bytes(bytes, e->bytes),
+		     seep_format_count(objects, e->objects), e->nr_samples, e->nr_samples == 1 ? "" : "s");
 }
 
 static void say_period(const struct info *i, FILE *out)
@@ -119,8 +120,8 @@ static void say_cost(const struct info *i, FILE *out)
 		line(out, "cost", "%s in %s samplings, %.3g %% of one CPU",
 		     seep_format_seconds(time, (double)s->cost_ns / 1e9),
 		     seep_format_count(calls, (double)s->slow_calls), 100 * i->cost_share);
-	line(out, "", "%s of memory, a recording of %s", seep_format_bytes(bytes, (double)s->private_bytes),
-	     seep_format_bytes(file, (double)i->file_bytes));
+	line(out, "", "at most %s of memory for its tables, a recording of %s",
+	     seep_format_bytes(bytes, (double)s->private_bytes), seep_format_bytes(file, (double)i->file_bytes));
 	line(out, "tables", "%zu live samples, %" PRIu64 " stacks, %" PRIu64 " modules, %" PRIu64 " threads",
 	     i->r->nr_samples, s->nr_stacks, s->nr_modules, s->nr_threads);
 }
@@ -188,10 +189,9 @@ static void say_memory(const struct info *i, FILE *out)
 	part(out, "live heap", m->heap);
 	part(out, "the program's own mappings", m->mappings);
 	part(out, "stack of the first thread", or_nan(m->stack));
-	part(out, "the recorder", (double)m->recorder);
 	part(out, "pages of files", or_nan(m->file));
 	part(out, "shared memory, the recording in it", or_nan(m->shmem));
-	part(out, "not told apart: allocator slack, thread stacks, other", m->rest);
+	part(out, "not told apart: allocator slack, thread stacks, the recorder's tables, other", m->rest);
 	if (!isnan(m->untouched))
 		line(out, "", "the live bytes exceed this by %s: never touched, or swapped out",
 		     seep_format_bytes(unit, m->untouched));

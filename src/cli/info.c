@@ -122,12 +122,12 @@ static void put_live(const struct info *info, struct info_memory *m)
 }
 
 /*
- * Of anonymous memory, heap, mappings and stack are taken off; what is left is not told apart. Requested bytes need not be
- * resident: where they exceed what is, nothing can be said of the rest.
+ * Of anonymous memory, heap, mappings and stack are taken off; what is left is not told apart. Requested bytes need not
+ * be resident: where they exceed what is, nothing can be said of the rest.
  */
 static void reconcile(struct info_memory *m)
 {
-	double sum = m->heap + (isnan(m->mappings) ? 0 : m->mappings) + known(m->stack) + (double)m->recorder;
+	double sum = m->heap + (isnan(m->mappings) ? 0 : m->mappings) + known(m->stack);
 
 	m->rest = m->untouched = NAN;
 	if (m->anon == INFO_UNKNOWN)
@@ -192,7 +192,6 @@ static void collect_memory(const char *sysroot, struct info *out)
 		memory_then(out->r, &out->memory);
 	if (!out->memory.is_known)
 		return;
-	out->memory.recorder = out->r->status.private_bytes;
 	put_live(out, &out->memory);
 	reconcile(&out->memory);
 }

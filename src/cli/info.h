@@ -15,9 +15,9 @@ struct info_memory {
 	double time_s; /* of it, since the recording's start */
 	uint64_t rss, anon, file, shmem, swap, stack;
 	double heap, mappings; /* live at that time; NaN unknown */
-	uint64_t recorder;     /* anonymous memory of the recorder itself */
-	double rest; /* anonymous memory that nothing above explains: allocator slack, thread stacks, other; NaN unknown */
-	double untouched; /* live bytes that are not resident (never touched, or swapped out); NaN unless the sum exceeds RSS */
+	double rest;           /* anonymous memory that nothing above explains; NaN unknown */
+	double untouched;      /* live bytes that are not resident (never touched, or swapped out); NaN unless the sum
+	                          exceeds RSS */
 	uint64_t cgroup_usage, cgroup_limit, cgroup_failcnt, cgroup_oom_kills;
 	uint64_t nr_threads, nr_fds, nr_mappings;
 };

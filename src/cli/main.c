@@ -7,8 +7,8 @@
 #include "cli.h"
 
 static const struct cli_verb *const verbs[] = {
-	&cli_verb_recordings, &cli_verb_info, &cli_verb_set,  &cli_verb_clean,
-	&cli_verb_top,        &cli_verb_tree, &cli_verb_peek, &cli_verb_completion,
+	&cli_verb_run, &cli_verb_recordings, &cli_verb_info, &cli_verb_set,        &cli_verb_clean,
+	&cli_verb_top, &cli_verb_tree,       &cli_verb_peek, &cli_verb_completion,
 };
 
 const struct cli_verb *const *cli_verbs(size_t *nr)
@@ -50,6 +50,8 @@ static int run_verb(const struct cli_verb *verb, int argc, char **argv)
 		memcpy(options, verb->defaults, verb->options_bytes);
 	if (cli_options_parse(verb, argc, argv, options, &nr, &operands, &rc))
 		rc = verb->run(options, nr, operands);
+	else if (rc == CLI_USAGE && verb->is_command_line)
+		rc = CLI_OWN_FAILURE;
 	cli_options_release(verb, options);
 	return rc;
 }

@@ -50,8 +50,8 @@ struct cli_targets {
 };
 
 /*
- * Finds and loads what `words` name (nr_words 0: the newest recording). Returns CLI_OK with at least one item, or an exit
- * code after printing one clear line. `verb` is the verb's name, for the command that a message proposes.
+ * Finds and loads what `words` name (nr_words 0: the newest recording). Returns CLI_OK with at least one item, or an
+ * exit code after printing one clear line. `verb` is the verb's name, for the command that a message proposes.
  */
 SEEP_NODISCARD int cli_targets_resolve(const char *verb, const struct cli_target_options *options, int nr_words,
                                        char **words, struct cli_targets *out);
@@ -72,11 +72,11 @@ SEEP_NODISCARD int cli_targets_profile(struct cli_targets *t, uint8_t kind, stru
 enum cli_end_how { CLI_END_RUNNING, CLI_END_EXITED, CLI_END_KILLED, CLI_END_OOM, CLI_END_EXEC, CLI_END_UNKNOWN };
 struct cli_end {
 	enum cli_end_how how;
-	bool is_gone;  /* its process has certainly ended; false: it runs, or cannot be seen from here */
-	int code;      /* exit status, -1 not known; or signal */
-	double time_s; /* since the recording's epoch; NaN not known */
-	char text
-		[96]; /* "running", "exited 0", "killed by 9 (KILL)", "OOM-killed", "replaced by exec", "unknown (no exit mark)" */
+	bool is_gone;    /* its process has certainly ended; false: it runs, or cannot be seen from here */
+	int code;        /* exit status, -1 not known; or signal */
+	double time_s;   /* since the recording's epoch; NaN not known */
+	char text[96];   /* "running", "exited 0", "killed by 9", "OOM-killed", "replaced by exec", "unknown (no exit
+	                    mark)" */
 	char by[64];     /* "seep run", "kernel log", "cgroup counter", "exit mark", "process table"; "" nobody */
 	char detail[96]; /* "limit of /app" */
 };
@@ -94,7 +94,8 @@ void cli_end_sources_release(struct cli_end_sources *s);
  * kernel log and the cgroup's counter. Needs no more than what seep_recording_read_header() gives.
  */
 void cli_end_of(struct cli_end_sources *sources, const struct seep_recording *r, struct cli_end *out);
-/* The pid, here and now, of the running process whose recording this is; 0 when it has ended or became another program. */
+/* The pid, here and now, of the running process whose recording this is; 0 when it has ended or became another program.
+ */
 uint32_t cli_alive_pid(const char *sysroot, const struct seep_recording *r);
 
 /* Lost or skipped, never 0. */
@@ -121,14 +122,15 @@ struct cli_found_list {
 	size_t nr_bad, cap_bad;
 };
 
-/* $SEEP_DIR, /dev/shm/seep-EUID, /tmp/seep-EUID (root: those of all users) and the state directory: those that exist. */
+/* $SEEP_DIR, /dev/shm/seep-EUID, /tmp/seep-EUID (root: those of all users) and the state directory: those that exist.
+ */
 void cli_usual_dirs(struct cli_list *out);
 void cli_owned_list_release(struct cli_list *list); /* of texts that it owns */
 /* $XDG_STATE_HOME/seep or ~/.local/state/seep; NULL without a home. malloc'ed. */
 char *cli_state_dir(void);
 /*
- * All recordings in `dirs` (none: the usual places), newest first. `warn` prints a line for each bad file. A directory that
- * cannot be read is an error only when it was named.
+ * All recordings in `dirs` (none: the usual places), newest first. `warn` prints a line for each bad file. A directory
+ * that cannot be read is an error only when it was named.
  */
 SEEP_NODISCARD int cli_find_recordings(const struct cli_list *dirs, bool warn, struct cli_found_list *out);
 void cli_found_release(struct cli_found_list *list);
