@@ -113,6 +113,9 @@ uint32_t seep_profile_intern_z(struct seep_profile *p, const char *text);
 /* NUL-terminated text of an id; "" for an unknown id. Lives as long as the profile. */
 const char *seep_profile_str(const struct seep_profile *p, uint32_t id);
 
+/* Ids 0 … nr − 1 are in use. */
+uint32_t seep_profile_nr_strings(const struct seep_profile *p);
+
 /* Append one element and return its index, SEEP_NO_ID when memory is out. */
 uint32_t seep_profile_add_type(struct seep_profile *p, const char *type, const char *unit); /* before any sample */
 uint32_t seep_profile_add_mapping(struct seep_profile *p, const struct seep_mapping *m);

@@ -84,3 +84,8 @@ const char *seep_profile_str(const struct seep_profile *p, uint32_t id)
 {
 	return id < p->strings->nr ? p->strings->refs[id].text : "";
 }
+
+uint32_t seep_profile_nr_strings(const struct seep_profile *p)
+{
+	return (uint32_t)p->strings->nr;
+}
