@@ -28,7 +28,7 @@ static const struct frame_rule plain_rules[] = {
 	{ "_start", NULL, START, "entry point" },
 	{ "__libc_start_*", NULL, START, "calls main" },
 	{ "start_thread", NULL, START, "first function of a thread (glibc)" },
-	{ "clone", "libc*", START, "first function of a thread (glibc)" },
+	{ "clone*", "libc*", START, "first function of a thread (glibc)" },
 	{ "__clone*", NULL, START, "first function of a thread (glibc)" },
 	{ "call_init*", NULL, START, "runs constructors" },
 	{ "_dl_*", NULL, START, "loader" },
@@ -39,6 +39,9 @@ static const struct frame_rule plain_rules[] = {
 	{ "runtime.goexit", NULL, START, "first function of a goroutine" },
 	{ "std::rt::lang_start*", NULL, START, "calls Rust's main" },
 	{ "std::sys*::thread::Thread::new::thread_start", NULL, START, "first function of a Rust thread" },
+	{ "<std::sys*>::new::thread_start", NULL, START, "first function of a Rust thread" },
+	{ "<alloc::boxed::Box<dyn core::ops::function::FnOnce*", NULL, START, "calls a Rust thread's closure" },
+	{ "core::ops::function::FnOnce::call_once*", NULL, START, "calls a Rust thread's closure" },
 
 	/* The malloc family, its names inside C libraries, and what replaces it. */
 	{ "malloc", NULL, ALLOCATOR, "malloc family" },
@@ -445,8 +448,10 @@ static const struct frame_rule *frame_rule_of(const char *function, const char *
 	char *qualified;
 
 	module = slash ? slash + 1 : module;
-	if (*function == '<')
-		return rust_impl_rule(function);
+	if (*function == '<') {
+		rule = rule_of(function, false, "");
+		return rule && rule->is_start ? rule : rust_impl_rule(function);
+	}
 	qualified = readable_qualified_name(function, &has_arguments);
 	rule = rule_of(qualified ? qualified : function, has_arguments, module);
 	free(qualified);

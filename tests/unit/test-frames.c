@@ -83,6 +83,11 @@ static void the_c_library_is_the_runtime(void)
 	OK(seep_frame_is_start("", "/lib64/ld-linux-x86-64.so.2"));
 	OK(!seep_frame_is_start("fopen", "/lib/x86_64-linux-gnu/libc.so.6"));
 	OK(!seep_frame_is_start("main", "/usr/bin/prog"));
+	OK(seep_frame_is_start("clone3", "/lib/x86_64-linux-gnu/libc.so.6"));
+	OK(!seep_frame_is_start("clone3", "/usr/bin/prog"));
+	OK(seep_frame_is_start("<std::sys::thread::unix::Thread>::new::thread_start", "/usr/bin/prog"));
+	OK(seep_frame_is_start("core::ops::function::FnOnce::call_once{{vtable.shim}}", "/usr/bin/prog"));
+	OK(!seep_frame_is_start("<alloc::vec::Vec<u8>>::with_capacity", "/usr/bin/prog"));
 }
 
 static void broken_names_do_no_harm(void)
