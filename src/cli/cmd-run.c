@@ -117,23 +117,24 @@ static bool has_ended(pid_t child, int *status)
 	return pid < 0 && errno == ECHILD;
 }
 
-/* The first looks come soon, for programs that do not live for a second. */
-static int start_timer(void)
+/* Once a second; the first looks come sooner, for programs that do not live that long. */
+static void arm_timer(int fd, unsigned nr_ticks)
 {
-	struct itimerspec when = { .it_value = { .tv_nsec = 30000000 }, .it_interval = { .tv_sec = 1 } };
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	struct itimerspec when = { .it_value = { .tv_sec = 1 } };
 
-	if (fd >= 0)
-		timerfd_settime(fd, 0, &when, NULL);
-	return fd;
+	if (nr_ticks < 5)
+		when.it_value = (struct timespec){ .tv_nsec = 30000000L << nr_ticks };
+	timerfd_settime(fd, 0, &when, NULL);
 }
 
 static int watch_until_end(struct run_signals *signals, struct run_watch *w)
 {
 	struct pollfd polled[2] = { { .fd = signals->fd, .events = POLLIN },
-		                    { .fd = start_timer(), .events = POLLIN } };
+		                    { .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+		                      .events = POLLIN } };
 	int status = 0;
 
+	arm_timer(polled[1].fd, 0);
 	while (!has_ended(w->child, &status)) {
 		uint64_t expired;
 
@@ -141,8 +142,10 @@ static int watch_until_end(struct run_signals *signals, struct run_watch *w)
 			continue;
 		if (polled[0].revents)
 			run_signals_read(signals, w->child);
-		if (polled[1].revents && read(polled[1].fd, &expired, sizeof(expired)) > 0)
+		if (polled[1].revents && read(polled[1].fd, &expired, sizeof(expired)) > 0) {
 			run_watch_tick(w);
+			arm_timer(polled[1].fd, w->nr_ticks);
+		}
 	}
 	if (polled[1].fd >= 0)
 		close(polled[1].fd);

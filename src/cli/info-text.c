@@ -163,9 +163,11 @@ static void say_cgroup(const struct info_memory *m, FILE *out)
 {
 	char usage[SEEP_UNIT_MAX], limit[SEEP_UNIT_MAX];
 
-	if (m->cgroup_usage == INFO_UNKNOWN)
+	if (m->cgroup_usage == INFO_UNKNOWN && m->cgroup_limit == INFO_UNKNOWN)
 		return;
-	if (m->cgroup_limit == INFO_UNKNOWN)
+	if (m->cgroup_usage == INFO_UNKNOWN)
+		line(out, "limit", "%s", seep_format_bytes(limit, (double)m->cgroup_limit));
+	else if (m->cgroup_limit == INFO_UNKNOWN)
 		line(out, "limit", "none; its cgroup uses %s", seep_format_bytes(usage, (double)m->cgroup_usage));
 	else
 		line(out, "limit", "%s of %s used by its cgroup", seep_format_bytes(usage, (double)m->cgroup_usage),

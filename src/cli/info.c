@@ -102,23 +102,24 @@ static double known(uint64_t v)
 	return v == INFO_UNKNOWN ? 0 : (double)v;
 }
 
-/* Live heap and mappings at a time, from the ring; at the end, from the samples. */
+/* Live heap and mappings at that time: of the nearest point of the ring, or of the end, which the samples give. */
 static void put_live(const struct info *info, struct info_memory *m)
 {
 	const struct seep_recording *r = info->r;
-	const struct seep_rec_ring *best = NULL;
+	bool has_mmap = r->header.options & SEEP_REC_OPT_MMAP;
+	double nearest = fabs(info->target->now_s - m->time_s);
 
 	m->heap = info->inuse.bytes;
-	m->mappings = r->header.options & SEEP_REC_OPT_MMAP ? info->mmap_inuse.bytes : NAN;
-	if (m->is_now || m->time_s >= info->target->now_s - 2)
-		return;
-	for (size_t i = 0; i < r->nr_ring; i++)
-		if ((double)r->ring[i].time_us / 1e6 <= m->time_s)
-			best = &r->ring[i];
-	if (!best)
-		return;
-	m->heap = best->inuse_bytes;
-	m->mappings = r->header.options & SEEP_REC_OPT_MMAP ? best->mmap_bytes : NAN;
+	m->mappings = has_mmap ? info->mmap_inuse.bytes : NAN;
+	for (size_t i = 0; i < r->nr_ring && !m->is_now; i++) {
+		double distance = fabs((double)r->ring[i].time_us / 1e6 - m->time_s);
+
+		if (distance >= nearest)
+			continue;
+		nearest = distance;
+		m->heap = r->ring[i].inuse_bytes;
+		m->mappings = has_mmap ? r->ring[i].mmap_bytes : NAN;
+	}
 }
 
 /*

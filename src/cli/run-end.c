@@ -45,15 +45,40 @@ static void set_oom(struct seep_rec_ended *e, const struct run_recording *r, con
 		snprintf(e->detail, sizeof(e->detail), "limit of %.20s", seep_format_bytes(limit, (double)r->limit));
 }
 
-static void write_slot(struct run_recording *r, struct seep_rec_ended e)
+/* What the kernel saw when it killed: the last that is known of the process's memory. */
+static void write_last_memory(struct seep_recording_writer *writer, const struct run_recording *r, uint64_t time_us,
+                              const struct seep_oom_kill *kill)
+{
+	struct seep_rec_system s;
+
+	if (kill->anon_rss == SEEP_UNKNOWN || kill->file_rss == SEEP_UNKNOWN || kill->shmem_rss == SEEP_UNKNOWN)
+		return;
+	memset(&s, 0xff, sizeof(s)); /* unknown */
+	memset(s.reserved, 0, sizeof(s.reserved));
+	s.time_us = time_us;
+	s.rss_anon = kill->anon_rss;
+	s.rss_file = kill->file_rss;
+	s.rss_shmem = kill->shmem_rss;
+	s.rss = kill->anon_rss + kill->file_rss + kill->shmem_rss;
+	s.virtual_bytes = kill->total_vm;
+	s.cgroup_limit = r->limit;
+	if (seep_recording_writer_system(writer, s, NULL) != SEEP_OK)
+		return; /* the end itself is what matters */
+}
+
+/* `kill` NULL: it was no OOM kill that the log tells of. */
+static void write_slot(struct run_recording *r, struct seep_rec_ended e, const struct seep_oom_kill *kill)
 {
 	struct seep_error err = { .status = SEEP_OK };
 	uint64_t now = run_now_ns();
 	struct seep_recording_writer *writer = NULL;
+	enum seep_status status;
 
 	e.time_us = now > r->header->epoch_monotonic_ns ? (now - r->header->epoch_monotonic_ns) / 1000 : 0;
-	if (seep_recording_writer_open(r->path, &writer, &err) != SEEP_OK ||
-	    seep_recording_writer_ended(writer, e, &err) != SEEP_OK)
+	status = seep_recording_writer_open(r->path, &writer, &err);
+	if (status == SEEP_OK && kill)
+		write_last_memory(writer, r, e.time_us, kill);
+	if (status != SEEP_OK || seep_recording_writer_ended(writer, e, &err) != SEEP_OK)
 		cli_warning("%s: cannot note how it ended: %s", r->path, err.what);
 	seep_recording_writer_close(writer);
 }
@@ -62,7 +87,7 @@ static void write_end_of_child(const struct run_watch *w, const struct seep_klog
                                int status)
 {
 	struct seep_rec_ended e = { .how = SEEP_REC_ENDED_EXITED, .code = WEXITSTATUS(status), .by = "seep run" };
-	const struct seep_oom_kill *kill;
+	const struct seep_oom_kill *kill = NULL;
 
 	if (WIFSIGNALED(status)) {
 		e.how = SEEP_REC_ENDED_SIGNAL;
@@ -75,7 +100,7 @@ static void write_end_of_child(const struct run_watch *w, const struct seep_klog
 		else if (counter_rose(r))
 			set_oom(&e, r, "seep run, cgroup counter", false);
 	}
-	write_slot(r, e);
+	write_slot(r, e, kill);
 }
 
 /* Nobody tells us how a grandchild ended, but of the OOM killer's work the kernel log says who it was. */
@@ -87,7 +112,7 @@ static void write_end_of_other(const struct run_watch *w, const struct seep_klog
 	if (!kill)
 		return;
 	set_oom(&e, r, "kernel log", !kill->is_memcg);
-	write_slot(r, e);
+	write_slot(r, e, kill);
 }
 
 /* A process that exec'ed has several recordings; it ended in the newest. */
