@@ -30,7 +30,8 @@ struct seep_figure {
  * From 20 samples on the normal interval in its score form: 1.96 standard errors of the value that each bound supposes,
  * not of the estimate; the symmetric form misses above too often (it holds in 93 % at 20 samples, where this one holds
  * in 95 %). Both become ± 1.96 √variance as nr grows. Below 20 samples, or where few of many samples bring the
- * variance, the exact Poisson interval, for weighted sums in Fay and Feuer's form.
+ * variance, the exact Poisson interval, for weighted sums in Fay and Feuer's form; for bytes it leaves room for a small
+ * block that was not seen, even where those seen were certain to be.
  * What no sample shows no interval covers: counts of a stack that mixes sizes over decades can be far off, since
  * a 16-byte block stands for 256 times as many as a 4 KiB one and is seen as rarely. Its bytes are not affected.
  */

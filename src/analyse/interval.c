@@ -3,15 +3,16 @@
 #include "gamma.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #define Z95 1.959963984540054
 #define ENOUGH_SAMPLES 20
 
 /*
  * A figure is a·N: N samples of equal weight would have its value and variance. Unequal weights make the true upper
- * side wider, because the heavy ones not seen are missing from the variance too: `skew` ≥ a is the weight that the upper bound
- * reckons with. Simulated over mixes of sizes (tests/truth/test-intervals.c): twice the squared variation of the weights
- * restores the coverage where the size of single samples is not known.
+ * side wider, because the heavy ones not seen are missing from the variance too: `skew` ≥ a is the weight that the
+ * upper bound reckons with. Simulated over mixes of sizes (tests/truth/test-intervals.c): twice the squared variation
+ * of the weights restores the coverage where the size of single samples is not known.
  */
 struct shape {
 	double a, n, skew;
@@ -36,11 +37,21 @@ static void score_interval(const struct seep_figure *f, double *low, double *hig
 	*high = f->value + Z95 * (above + sqrt(f->variance + above * above));
 }
 
+/*
+ * Bytes, not counts: no sample stands for less than the period. Then neither does what was not seen, however certain
+ * the blocks that were.
+ */
+static bool is_in_bytes(const struct seep_figure *f, double period)
+{
+	return f->value >= (double)f->nr * period;
+}
+
 /* Fay and Feuer, "Confidence intervals for directly standardized rates", Statistics in Medicine 16 (1997). */
-static void gamma_interval(const struct seep_figure *f, double *low, double *high)
+static void gamma_interval(const struct seep_figure *f, double period, double *low, double *high)
 {
 	struct shape s = shape_of(f);
-	double value = f->value + s.skew, variance = f->variance + s.skew * s.skew;
+	double unseen = is_in_bytes(f, period) ? fmax(s.skew, period) : s.skew;
+	double value = f->value + unseen, variance = f->variance + unseen * unseen;
 
 	*low = s.a * gamma_p_inverse(s.n, 0.025);
 	*high = variance / value * gamma_p_inverse(value * value / variance, 0.975);
@@ -58,7 +69,7 @@ void seep_interval(const struct seep_figure *f, double period, double *low, doub
 		return;
 	}
 	if (f->nr < ENOUGH_SAMPLES || f->value * f->value < ENOUGH_SAMPLES * f->variance)
-		gamma_interval(f, low, high);
+		gamma_interval(f, period, low, high);
 	else
 		score_interval(f, low, high);
 }
