@@ -7,8 +7,8 @@ prepare
 rounds=${ROUNDS:-5}
 
 for threads in 1 2 8; do
-	steps=$((8000000 / threads))
-	heading "mixed churn, $threads threads, 16 to 4096 bytes, 8 million steps in all"
+	steps=$((4000000 / threads))
+	heading "mixed churn, $threads threads, 16 to 4096 bytes, 4 million steps in all"
 	bench/alternate.py "$rounds" \
 		"plain=$work/churn $threads $steps" \
 		"seep=LD_PRELOAD=$recorder $work/churn $threads $steps" \
