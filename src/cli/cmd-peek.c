@@ -59,8 +59,8 @@ const struct cli_verb cli_verb_peek = {
 	.name = "peek",
 	.arguments = "REGEX [TARGET…]",
 	.summary = "show who calls the functions that match, and what they call",
-	.details =
-		"REGEX is looked for in function names, anywhere, in RE2's syntax: no back-references, no lookaround.\n",
+	.details = "REGEX is looked for anywhere in function names, in RE2's syntax: no back-references, no\n"
+		   "lookaround.\n",
 	.options = peek_options,
 	.options_bytes = sizeof(struct reading_options),
 	.defaults = &reading_defaults,

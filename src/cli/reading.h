@@ -1,5 +1,6 @@
 /*
- * What the verbs that read profiles share: their options, and targets made into a profile and what stands above a report.
+ * What the verbs that read profiles share: their options, and targets made into a profile with what stands above a
+ * report.
  */
 #ifndef SEEP_CLI_READING_H
 #define SEEP_CLI_READING_H
@@ -30,22 +31,23 @@ extern const struct reading_options reading_defaults;
 /* Rows of the option tables: the same words in every verb. */
 #define READING_ROW_KIND                                                              \
 	CLI_WORD(0, "kind", struct reading_options, kind, reading_kind_words, "KIND", \
-	         "heap: what malloc gave (default); mmap: the program's own\nmappings, which are no part of the heap")
+	         "heap: what malloc gave (default); mmap: the program's own\n"        \
+	         "mappings, which are no part of the heap")
 #define READING_ROW_OUTPUT \
 	CLI_TEXT('o', "output", struct reading_options, output, "FILE", "write to FILE, which appears when it is whole")
 #define READING_ROW_MIN(help) CLI_BYTES(0, "min", struct reading_options, min_value, "SIZE", help)
-#define READING_ROWS                                                                                                                            \
-	CLI_WORD('s', "sort", struct reading_options, type, reading_sort_words, "VALUE",                                                        \
-	         "inuse_space (default), inuse_objects, alloc_space or\nalloc_objects"),                                                        \
-		CLI_WORD(0, "by", struct reading_options, by, reading_by_words, "WHAT",                                                         \
-	                 "function (default), line or address"),                                                                                \
-		CLI_WORD(                                                                                                                       \
-			0, "frames", struct reading_options, all_frames, reading_frames_words, "WHICH",                                         \
-			"user: what allocators, containers and runtimes hold counts\nfor the code that called them (default); all: show them"), \
-		READING_ROW_KIND,                                                                                                               \
-		CLI_COUNT('n', "nr", struct reading_options, nr_rows, "ROWS", "show at most ROWS rows; 0 shows all"),                           \
-		CLI_FLAG('e', "error", struct reading_options, with_errors, "show the 95 % interval of every figure"),                          \
-		CLI_FLAG('w', "wide", struct reading_options, wide, "cut nothing to fit the terminal"),                                         \
+#define READING_ROWS                                                                                                   \
+	CLI_WORD('s', "sort", struct reading_options, type, reading_sort_words, "VALUE",                               \
+	         "inuse_space (default), inuse_objects, alloc_space or\nalloc_objects"),                               \
+		CLI_WORD(0, "by", struct reading_options, by, reading_by_words, "WHAT",                                \
+	                 "function (default), line or address"),                                                       \
+		CLI_WORD(0, "frames", struct reading_options, all_frames, reading_frames_words, "WHICH",               \
+	                 "user: what allocators, containers and runtimes hold counts\n"                                \
+	                 "for the code that called them (default); all: show them"),                                   \
+		READING_ROW_KIND,                                                                                      \
+		CLI_COUNT('n', "nr", struct reading_options, nr_rows, "ROWS", "show at most ROWS rows; 0 shows all"),  \
+		CLI_FLAG('e', "error", struct reading_options, with_errors, "show the 95 % interval of every figure"), \
+		CLI_FLAG('w', "wide", struct reading_options, wide, "cut nothing to fit the terminal"),                \
 		CLI_FLAG('j', "json", struct reading_options, json, "write JSON"), READING_ROW_OUTPUT
 
 struct reading {

@@ -23,7 +23,7 @@ static void write_suffixed(struct seep_json *j, const char *key, const char *suf
 	seep_json_double(j, name, v);
 }
 
-/* The interval of a figure without a sample is known only for bytes: how many blocks go unseen depends on their size. */
+/* Without a sample the interval is known only for bytes: how many blocks go unseen depends on their size. */
 static void write_interval(struct seep_json *j, const struct seep_profile *p, uint32_t type,
                            const struct seep_figure *f, double period)
 {
@@ -193,7 +193,7 @@ static void write_node(struct seep_json *j, const struct seep_profile *p, const 
 	seep_json_end(j);
 }
 
-/* Rows name their parent instead of nesting: stacks are deeper than readers of JSON like. Children follow their parents. */
+/* Rows name their parent instead of nesting: stacks are deeper than readers of JSON like. Children come later. */
 void seep_report_tree_json(FILE *out, const struct seep_head *head, const struct seep_profile *p,
                            const struct seep_tree *t, const struct seep_report_options *o)
 {

@@ -21,7 +21,7 @@ struct seep_style {
 	bool is_coloured;
 };
 
-/* Looks at the stream: a terminal's size (COLUMNS and LINES go first), colour unless NO_COLOR or TERM=dumb. `wide`: no limit. */
+/* Of a terminal: its size (COLUMNS and LINES go first), colour unless NO_COLOR or TERM=dumb. `wide`: no limit. */
 void seep_style_init(struct seep_style *s, FILE *out, bool wide);
 
 enum seep_colour { SEEP_PLAIN, SEEP_BOLD, SEEP_DIM, SEEP_WARN };
@@ -112,7 +112,7 @@ SEEP_NODISCARD enum seep_status seep_report_tree(FILE *out, const struct seep_he
 SEEP_NODISCARD enum seep_status seep_report_peek(FILE *out, const struct seep_head *head, const struct seep_profile *p,
                                                  const struct seep_peeks *k, const struct seep_report_options *o);
 
-/* As JSON, one object: {"schema":1,"verb":…,"target":…,"total":…,"rows":[…],"lost":…,"warnings":[…]} and a newline. */
+/* As JSON, one object: {"schema":1,"verb":…,"target":…,"total":…,"rows":[…],"lost":…,"warnings":[…]}, a newline. */
 void seep_report_top_json(FILE *out, const struct seep_head *head, const struct seep_profile *p,
                           const struct seep_table *t, const struct seep_report_options *o);
 void seep_report_tree_json(FILE *out, const struct seep_head *head, const struct seep_profile *p,
@@ -121,8 +121,8 @@ void seep_report_peek_json(FILE *out, const struct seep_head *head, const struct
                            const struct seep_peeks *k, const struct seep_report_options *o);
 
 /*
- * Verdicts: one for each of head->sources; `worst` is told in full, in text the others in a line each. The first word of
- * the text is the verdict.
+ * Verdicts: one for each of head->sources; `worst` is told in full, in text the others in a line each. The first word
+ * of the text is the verdict.
  */
 void seep_report_why(FILE *out, const struct seep_head *head, const struct seep_verdict *const *verdicts, size_t worst,
                      const struct seep_style *style);

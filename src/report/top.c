@@ -53,17 +53,12 @@ static bool is_wanted(const struct top *top, const struct seep_profile *p, const
 {
 	switch (id) {
 	case FLAT_ERROR:
-	case CUM_ERROR:
-		return o->with_errors;
-	case OBJECTS:
-		return top->objects != SEEP_NO_ID;
-	case OTHER:
-		return top->other != SEEP_NO_ID;
+	case CUM_ERROR: return o->with_errors;
+	case OBJECTS: return top->objects != SEEP_NO_ID;
+	case OTHER: return top->other != SEEP_NO_ID;
 	case AGE:
-	case OUTLIVED:
-		return p->samples.age_s != NULL;
-	default:
-		return true;
+	case OUTLIVED: return p->samples.age_s != NULL;
+	default: return true;
 	}
 }
 
@@ -104,47 +99,20 @@ static void add_cell(struct seep_text_table *t, const struct top *top, const str
 	char text[DRAW_MAX] = "";
 
 	switch (id) {
-	case FLAT:
-		draw_value(text, p, o->type, flat->value);
-		break;
-	case FLAT_ERROR:
-		draw_error(text, p, o->type, flat, o->period);
-		break;
-	case FLAT_SHARE:
-		draw_share(text, flat->value, total);
-		break;
-	case SUM:
-		draw_share(text, sum, total);
-		break;
-	case CUM:
-		draw_value(text, p, o->type, cum->value);
-		break;
-	case CUM_ERROR:
-		draw_error(text, p, o->type, cum, o->period);
-		break;
-	case CUM_SHARE:
-		draw_share(text, cum->value, total);
-		break;
-	case OBJECTS:
-		draw_value(text, p, top->objects, r->flat[top->objects].value);
-		break;
-	case OTHER:
-		draw_value(text, p, top->other, r->flat[top->other].value);
-		break;
-	case AGE:
-		draw_age(text, r->age_median_s);
-		break;
-	case OUTLIVED:
-		draw_portion(text, r->outlived_share);
-		break;
-	case FUNCTION:
-		add_text(t, draw_function(r, o->by));
-		return;
-	case PLACE:
-		add_text(t, draw_place(r, o->style.width != 0));
-		return;
-	default:
-		break;
+	case FLAT: draw_value(text, p, o->type, flat->value); break;
+	case FLAT_ERROR: draw_error(text, p, o->type, flat, o->period); break;
+	case FLAT_SHARE: draw_share(text, flat->value, total); break;
+	case SUM: draw_share(text, sum, total); break;
+	case CUM: draw_value(text, p, o->type, cum->value); break;
+	case CUM_ERROR: draw_error(text, p, o->type, cum, o->period); break;
+	case CUM_SHARE: draw_share(text, cum->value, total); break;
+	case OBJECTS: draw_value(text, p, top->objects, r->flat[top->objects].value); break;
+	case OTHER: draw_value(text, p, top->other, r->flat[top->other].value); break;
+	case AGE: draw_age(text, r->age_median_s); break;
+	case OUTLIVED: draw_portion(text, r->outlived_share); break;
+	case FUNCTION: add_text(t, draw_function(r, o->by)); return;
+	case PLACE: add_text(t, draw_place(r, o->style.width != 0)); return;
+	default: break;
 	}
 	seep_text_table_add(t, "%s", text);
 }

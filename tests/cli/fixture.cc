@@ -1,5 +1,5 @@
-// A small shop whose calls make the stacks of the golden recordings. Every allocation ends in fixture_alloc(), which hands
-// the stack to the program that makes recordings; nothing is really allocated.
+// A small shop whose calls make the stacks of the golden recordings. Every allocation ends in fixture_alloc(), which
+// hands the stack to the program that makes recordings; nothing is really allocated.
 #include "fixture.h"
 
 #include <execinfo.h>

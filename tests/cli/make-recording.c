@@ -1,6 +1,6 @@
 /*
- * make-recording KIND FILE: writes a recording for a golden test. Its stacks are those of fixture.cc, walked while it runs, so
- * that functions, lines and inlined calls have real names; everything else is the same on every machine.
+ * make-recording KIND FILE: writes a recording for a golden test. Its stacks are those of fixture.cc, walked while it
+ * runs, so that functions, lines and inlined calls have real names; everything else is the same on every machine.
  */
 #include <link.h>
 
