@@ -3,10 +3,8 @@
  *
  *	struct synth *s = synth_new(NULL);
  *	uint32_t module = synth_module(s, "/usr/bin/server", 0x400000, 0x500000, "0123abcd");
- *	uint32_t stack = synth_stack(s, SEEP_REC_KIND_HEAP, 2, SEEP_REC_FRAME(module, 0x1000), SEEP_REC_FRAME(module, 0x2000));
- *	synth_blocks(s, stack, 100, 4096, 512 << 10, 0, 60000000);
- *	synth_write(s, "server.7.1.seep");
- *	synth_free(s);
+ *	uint32_t stack = synth_stack(s, SEEP_REC_KIND_HEAP, 2, SEEP_REC_FRAME(module, 0x1000), SEEP_REC_FRAME(module,
+ *0x2000)); synth_blocks(s, stack, 100, 4096, 512 << 10, 0, 60000000); synth_write(s, "server.7.1.seep"); synth_free(s);
  *
  * Every call seals what it writes, so the bytes are a whole recording after each of them; `s->header`, `s->words` and
  * `s->status` may be changed by the test before synth_bytes() or synth_write(), which seal them. Times are microseconds
@@ -90,8 +88,7 @@ SYNTH void synth_add_section(struct synth *s, size_t *nr, uint32_t kind, size_t 
 {
 	if (!count)
 		return;
-	s->header.sections[(*nr)++] =
-		(struct seep_rec_section){ kind, (uint32_t)entry_bytes, s->nr_bytes, count };
+	s->header.sections[(*nr)++] = (struct seep_rec_section){ kind, (uint32_t)entry_bytes, s->nr_bytes, count };
 	s->nr_bytes = (s->nr_bytes + (size_t)(entry_bytes * count) + 63) / 64 * 64;
 }
 
@@ -138,7 +135,10 @@ SYNTH void synth_fill_header(struct synth *s)
 	strcpy(h->recorder_version, "0.1.0");
 	strcpy(h->name, "server");
 	strcpy(h->exe, "/usr/bin/server");
-	memcpy(h->command, "server\0--port\0" "80", 17);
+	memcpy(h->command,
+	       "server\0--port\0"
+	       "80",
+	       17);
 	strcpy(h->hostname, "host");
 	strcpy(h->allocator, "/lib/x86_64-linux-gnu/libc.so.6");
 }
@@ -160,7 +160,9 @@ SYNTH struct seep_rec_counters synth_counters_of(struct synth *s, uint32_t stack
 
 SYNTH uint32_t synth_stack_of(struct synth *s, uint8_t kind, uint32_t nr, const uint64_t *frames, uint8_t flags)
 {
-	struct seep_rec_stack stack = { .first_frame = s->nr_frames, .nr_frames = (uint16_t)nr, .kind = kind, .flags = flags };
+	struct seep_rec_stack stack = {
+		.first_frame = s->nr_frames, .nr_frames = (uint16_t)nr, .kind = kind, .flags = flags
+	};
 	uint32_t idx = s->nr_stacks++;
 
 	for (uint32_t i = 0; i < nr; i++)
@@ -331,7 +333,8 @@ SYNTH void synth_system(struct synth *s, struct seep_rec_system entry)
 	synth_put(s, SEEP_REC_SEC_SYSTEM, s->nr_system++, &entry, sizeof(entry));
 }
 
-SYNTH void synth_ended(struct synth *s, uint64_t time_us, uint32_t how, int32_t code, const char *by, const char *detail)
+SYNTH void synth_ended(struct synth *s, uint64_t time_us, uint32_t how, int32_t code, const char *by,
+                       const char *detail)
 {
 	struct seep_rec_ended e = { .time_us = time_us, .how = how, .code = code };
 

@@ -67,7 +67,8 @@ enum seep_status seep_file_read(const char *path, size_t max, uint8_t **out, siz
 }
 
 /*
- * Renaming over a device, a FIFO or a symbolic link (/dev/null, /dev/stdout) would destroy it: those are written in place.
+ * Renaming over a device, a FIFO or a symbolic link (/dev/null, /dev/stdout) would destroy it: those are written in
+ * place.
  */
 static bool is_written_in_place(const char *path)
 {

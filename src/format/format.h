@@ -37,6 +37,7 @@ SEEP_NODISCARD enum seep_status seep_folded_write(const struct seep_profile *p, 
                                                   struct seep_error *err);
 
 /* One JSON object: totals with standard errors, and a row per stack and thread with its frames, root last. */
-SEEP_NODISCARD enum seep_status seep_json_profile_write(const struct seep_profile *p, FILE *out, struct seep_error *err);
+SEEP_NODISCARD enum seep_status seep_json_profile_write(const struct seep_profile *p, FILE *out,
+                                                        struct seep_error *err);
 
 #endif

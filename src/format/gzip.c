@@ -73,7 +73,8 @@ static enum seep_status inflate_all(z_stream *z, const uint8_t *in, size_t len, 
 		} else if (result == Z_BUF_ERROR || (result == Z_OK && !z->avail_in && !len && z->avail_out)) {
 			return seep_fail(err, SEEP_ERR_TRUNCATED, "gzip stream ends early");
 		} else if (result != Z_OK) {
-			return seep_fail(err, SEEP_ERR_FORMAT, "gzip stream is corrupt: %s", z->msg ? z->msg : "bad data");
+			return seep_fail(err, SEEP_ERR_FORMAT, "gzip stream is corrupt: %s",
+			                 z->msg ? z->msg : "bad data");
 		}
 	}
 }

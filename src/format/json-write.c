@@ -91,7 +91,8 @@ static bool write_frame(struct seep_json *j, const struct seep_profile *p, const
 		seep_json_u64(j, "line", line->line);
 	write_mapping(j, p, l);
 	if (l->addr)
-		seep_json_u64(j, "address", l->mapping == SEEP_NO_ID ? l->addr : l->addr - p->mappings[l->mapping].bias);
+		seep_json_u64(j, "address",
+		              l->mapping == SEEP_NO_ID ? l->addr : l->addr - p->mappings[l->mapping].bias);
 	seep_json_bool(j, "inline", i + 1 < l->nr_lines);
 	seep_json_end(j);
 	return true;

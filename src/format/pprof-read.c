@@ -137,12 +137,9 @@ static bool take_value_type_field(struct parse *in, struct wire_field *f, void *
 	struct value_type *t = to;
 
 	switch (f->number) {
-	case VALUE_TYPE_TYPE:
-		return take_number(in, f, &t->type);
-	case VALUE_TYPE_UNIT:
-		return take_number(in, f, &t->unit);
-	default:
-		return true;
+	case VALUE_TYPE_TYPE: return take_number(in, f, &t->type);
+	case VALUE_TYPE_UNIT: return take_number(in, f, &t->unit);
+	default: return true;
 	}
 }
 
@@ -233,26 +230,16 @@ static bool take_fact(struct parse *in, struct wire_field *f, void *to)
 {
 	(void)to;
 	switch (f->number) {
-	case PROFILE_SAMPLE_TYPE:
-		return take_value_type(in, f);
-	case PROFILE_DROP_FRAMES:
-		return take_text(in, f, &in->p->drop_frames);
-	case PROFILE_KEEP_FRAMES:
-		return take_text(in, f, &in->p->keep_frames);
-	case PROFILE_TIME_NANOS:
-		return take_signed(in, f, &in->p->time_ns);
-	case PROFILE_DURATION_NANOS:
-		return take_signed(in, f, &in->p->duration_ns);
-	case PROFILE_PERIOD_TYPE:
-		return take_period_type(in, f);
-	case PROFILE_PERIOD:
-		return take_signed(in, f, &in->p->period);
-	case PROFILE_COMMENT:
-		return take_comment(in, f);
-	case PROFILE_DEFAULT_SAMPLE_TYPE:
-		return take_number(in, f, &in->default_type);
-	default:
-		return true;
+	case PROFILE_SAMPLE_TYPE: return take_value_type(in, f);
+	case PROFILE_DROP_FRAMES: return take_text(in, f, &in->p->drop_frames);
+	case PROFILE_KEEP_FRAMES: return take_text(in, f, &in->p->keep_frames);
+	case PROFILE_TIME_NANOS: return take_signed(in, f, &in->p->time_ns);
+	case PROFILE_DURATION_NANOS: return take_signed(in, f, &in->p->duration_ns);
+	case PROFILE_PERIOD_TYPE: return take_period_type(in, f);
+	case PROFILE_PERIOD: return take_signed(in, f, &in->p->period);
+	case PROFILE_COMMENT: return take_comment(in, f);
+	case PROFILE_DEFAULT_SAMPLE_TYPE: return take_number(in, f, &in->default_type);
+	default: return true;
 	}
 }
 
@@ -297,22 +284,14 @@ static bool take_mapping_field(struct parse *in, struct wire_field *f, void *to)
 	struct mapping *m = to;
 
 	switch (f->number) {
-	case MAPPING_ID:
-		return take_number(in, f, &m->id);
-	case MAPPING_START:
-		return take_number(in, f, &m->m.start);
-	case MAPPING_LIMIT:
-		return take_number(in, f, &m->m.limit);
-	case MAPPING_OFFSET:
-		return take_number(in, f, &m->m.offset);
-	case MAPPING_FILE:
-		return take_text(in, f, &m->m.file);
-	case MAPPING_BUILD_ID:
-		return take_text(in, f, &m->m.build_id);
-	case MAPPING_HAS_FUNCTIONS:
-		return take_number(in, f, &m->has_functions);
-	default:
-		return true;
+	case MAPPING_ID: return take_number(in, f, &m->id);
+	case MAPPING_START: return take_number(in, f, &m->m.start);
+	case MAPPING_LIMIT: return take_number(in, f, &m->m.limit);
+	case MAPPING_OFFSET: return take_number(in, f, &m->m.offset);
+	case MAPPING_FILE: return take_text(in, f, &m->m.file);
+	case MAPPING_BUILD_ID: return take_text(in, f, &m->m.build_id);
+	case MAPPING_HAS_FUNCTIONS: return take_number(in, f, &m->has_functions);
+	default: return true;
 	}
 }
 
@@ -345,18 +324,12 @@ static bool take_function_field(struct parse *in, struct wire_field *f, void *to
 	struct function *fn = to;
 
 	switch (f->number) {
-	case FUNCTION_ID:
-		return take_number(in, f, &fn->id);
-	case FUNCTION_NAME:
-		return take_text(in, f, &fn->name);
-	case FUNCTION_SYSTEM_NAME:
-		return take_text(in, f, &fn->system_name);
-	case FUNCTION_FILE:
-		return take_text(in, f, &fn->file);
-	case FUNCTION_START_LINE:
-		return take_number(in, f, &fn->start_line);
-	default:
-		return true;
+	case FUNCTION_ID: return take_number(in, f, &fn->id);
+	case FUNCTION_NAME: return take_text(in, f, &fn->name);
+	case FUNCTION_SYSTEM_NAME: return take_text(in, f, &fn->system_name);
+	case FUNCTION_FILE: return take_text(in, f, &fn->file);
+	case FUNCTION_START_LINE: return take_number(in, f, &fn->start_line);
+	default: return true;
 	}
 }
 
@@ -377,8 +350,9 @@ static bool take_function(struct parse *in, struct wire_field *f, void *to)
 		return false;
 	if (!fn.id)
 		return fail_at(in, SEEP_ERR_FORMAT, &f->sub, "a function has no id");
-	idx = seep_profile_add_function(in->p, seep_profile_str(in->p, fn.name), seep_profile_str(in->p, fn.system_name),
-	                                seep_profile_str(in->p, fn.file), line_number(fn.start_line));
+	idx = seep_profile_add_function(in->p, seep_profile_str(in->p, fn.name),
+	                                seep_profile_str(in->p, fn.system_name), seep_profile_str(in->p, fn.file),
+	                                line_number(fn.start_line));
 	return (idx != SEEP_NO_ID && idmap_add(&in->functions, fn.id, idx)) || no_memory(in);
 }
 
@@ -397,12 +371,9 @@ static bool take_line_field(struct parse *in, struct wire_field *f, void *to)
 	struct line *l = to;
 
 	switch (f->number) {
-	case LINE_FUNCTION:
-		return take_number(in, f, &l->function);
-	case LINE_LINE:
-		return take_number(in, f, &l->line);
-	default:
-		return true;
+	case LINE_FUNCTION: return take_number(in, f, &l->function);
+	case LINE_LINE: return take_number(in, f, &l->line);
+	default: return true;
 	}
 }
 
@@ -426,16 +397,11 @@ static bool take_location_field(struct parse *in, struct wire_field *f, void *to
 	struct location *l = to;
 
 	switch (f->number) {
-	case LOCATION_ID:
-		return take_number(in, f, &l->id);
-	case LOCATION_MAPPING:
-		return take_number(in, f, &l->mapping);
-	case LOCATION_ADDRESS:
-		return take_number(in, f, &l->addr);
-	case LOCATION_LINE:
-		return take_line(in, f, l);
-	default:
-		return true;
+	case LOCATION_ID: return take_number(in, f, &l->id);
+	case LOCATION_MAPPING: return take_number(in, f, &l->mapping);
+	case LOCATION_ADDRESS: return take_number(in, f, &l->addr);
+	case LOCATION_LINE: return take_line(in, f, l);
+	default: return true;
 	}
 }
 
@@ -463,11 +429,14 @@ static bool take_location(struct parse *in, struct wire_field *f, void *to)
 static bool read_places(struct parse *in)
 {
 	return each_field(in, in->whole, take_mapping, NULL) &&
-	       (idmap_sort(&in->mappings) || fail_at(in, SEEP_ERR_FORMAT, &in->whole, "two mappings have the same id")) &&
+	       (idmap_sort(&in->mappings) ||
+	        fail_at(in, SEEP_ERR_FORMAT, &in->whole, "two mappings have the same id")) &&
 	       each_field(in, in->whole, take_function, NULL) &&
-	       (idmap_sort(&in->functions) || fail_at(in, SEEP_ERR_FORMAT, &in->whole, "two functions have the same id")) &&
+	       (idmap_sort(&in->functions) ||
+	        fail_at(in, SEEP_ERR_FORMAT, &in->whole, "two functions have the same id")) &&
 	       each_field(in, in->whole, take_location, NULL) &&
-	       (idmap_sort(&in->locations) || fail_at(in, SEEP_ERR_FORMAT, &in->whole, "two locations have the same id"));
+	       (idmap_sort(&in->locations) ||
+	        fail_at(in, SEEP_ERR_FORMAT, &in->whole, "two locations have the same id"));
 }
 
 /* ---- samples ---- */
@@ -520,12 +489,9 @@ static bool take_label_field(struct parse *in, struct wire_field *f, void *to)
 	struct label *l = to;
 
 	switch (f->number) {
-	case LABEL_KEY:
-		return take_text(in, f, &l->key);
-	case LABEL_STR:
-		return take_text(in, f, &l->str);
-	default:
-		return true;
+	case LABEL_KEY: return take_text(in, f, &l->key);
+	case LABEL_STR: return take_text(in, f, &l->str);
+	default: return true;
 	}
 }
 
@@ -549,14 +515,10 @@ static bool take_label(struct parse *in, struct wire_field *f, struct sample *s)
 static bool take_sample_field(struct parse *in, struct wire_field *f, void *to)
 {
 	switch (f->number) {
-	case SAMPLE_LOCATION:
-		return take_frames(in, f);
-	case SAMPLE_VALUE:
-		return take_values(in, f, to);
-	case SAMPLE_LABEL:
-		return take_label(in, f, to);
-	default:
-		return true;
+	case SAMPLE_LOCATION: return take_frames(in, f);
+	case SAMPLE_VALUE: return take_values(in, f, to);
+	case SAMPLE_LABEL: return take_label(in, f, to);
+	default: return true;
 	}
 }
 
@@ -572,7 +534,8 @@ static bool take_sample(struct parse *in, struct wire_field *f, void *to)
 	if (!take_message(in, f, take_sample_field, &s))
 		return false;
 	if (s.nr_values != in->nr_columns)
-		return fail_at(in, SEEP_ERR_FORMAT, &f->sub, "a sample has another number of values than there are types");
+		return fail_at(in, SEEP_ERR_FORMAT, &f->sub,
+		               "a sample has another number of values than there are types");
 	stack = seep_profile_add_stack(in->p, in->frames, (uint32_t)in->nr_frames,
 	                               (s.is_cut ? SEEP_STACK_CUT : 0) | (s.is_deep ? SEEP_STACK_DEEP : 0));
 	row = stack == SEEP_NO_ID ? SEEP_NO_ID : seep_profile_add_sample(in->p, stack, s.values, NULL);

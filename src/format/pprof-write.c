@@ -12,7 +12,9 @@
 
 /* What is added to the profile's strings, in this order; processes' labels come behind. */
 enum extra_string { EXTRA_THREAD, EXTRA_PROCESS, EXTRA_PID, EXTRA_STACK, EXTRA_CUT, EXTRA_DEEP, NR_EXTRA };
-static const char *const extra_strings[NR_EXTRA] = { LABEL_THREAD, LABEL_PROCESS, LABEL_PID, LABEL_STACK, "cut", "deep" };
+static const char *const extra_strings[NR_EXTRA] = {
+	LABEL_THREAD, LABEL_PROCESS, LABEL_PID, LABEL_STACK, "cut", "deep"
+};
 
 struct writer {
 	const struct seep_profile *p;

@@ -21,8 +21,9 @@ SEEP_NODISCARD bool totals_new(const struct seep_profile *p, struct totals *t);
 void totals_release(struct totals *t);
 
 /*
- * Integers for a series of sums, whose totals are right over any stretch of it: what is written is the difference of the
- * rounded running totals. So each integer is less than 1 from its sum, and rows of 1.58 objects are not all written as 2.
+ * Integers for a series of sums, whose totals are right over any stretch of it: what is written is the difference of
+ * the rounded running totals. So each integer is less than 1 from its sum, and rows of 1.58 objects are not all written
+ * as 2.
  */
 struct rounding {
 	double total;
@@ -30,7 +31,8 @@ struct rounding {
 };
 int64_t round_next(struct rounding *r, double value);
 
-/* Name of a frame: the line's function, else module+0xADDRESS of the ELF file, else [unknown]. Text is the arena's or p's. */
+/* Name of a frame: the line's function, else module+0xADDRESS of the ELF file, else [unknown]. Text is the arena's or
+ * p's. */
 const char *frame_name(const struct seep_profile *p, const struct seep_location *l, uint32_t line,
                        struct seep_arena *arena);
 

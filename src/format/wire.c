@@ -13,23 +13,16 @@ bool wire_next(struct seep_reader *r, struct wire_field *f)
 	f->value = 0;
 	f->sub = (struct seep_reader){ .start = r->pos, .pos = r->pos, .end = r->pos };
 	switch (f->type) {
-	case WIRE_VARINT:
-		f->value = seep_read_uleb128(r);
-		break;
-	case WIRE_FIXED64:
-		f->value = seep_read_u64le(r);
-		break;
-	case WIRE_FIXED32:
-		f->value = seep_read_u32le(r);
-		break;
+	case WIRE_VARINT: f->value = seep_read_uleb128(r); break;
+	case WIRE_FIXED64: f->value = seep_read_u64le(r); break;
+	case WIRE_FIXED32: f->value = seep_read_u32le(r); break;
 	case WIRE_BYTES:
 		len = seep_read_uleb128(r);
 		bytes = len <= SIZE_MAX ? seep_read_bytes(r, (size_t)len) : NULL;
 		if (bytes)
 			seep_reader_init(&f->sub, bytes, (size_t)len);
 		break;
-	default:
-		r->failed = true;
+	default: r->failed = true;
 	}
 	if (!f->number)
 		r->failed = true;

@@ -8,7 +8,7 @@
 struct merge {
 	struct seep_profile *into;
 	const struct seep_profile *from;
-	uint32_t process;    /* of from's process 0, in `into` */
+	uint32_t process;                                    /* of from's process 0, in `into` */
 	uint32_t *mappings, *functions, *locations, *stacks; /* from's index to into's */
 };
 

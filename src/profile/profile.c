@@ -137,7 +137,8 @@ uint32_t seep_profile_add_stack(struct seep_profile *p, const uint32_t *location
 {
 	struct seep_stack stack = { (uint32_t)p->nr_frames, nr, flags };
 
-	if (nr > SEEP_NO_ID - p->nr_frames || !seep_grow(&p->frames, &p->cap_frames, p->nr_frames + nr, sizeof(*locations)))
+	if (nr > SEEP_NO_ID - p->nr_frames ||
+	    !seep_grow(&p->frames, &p->cap_frames, p->nr_frames + nr, sizeof(*locations)))
 		return SEEP_NO_ID;
 	if (nr)
 		memcpy(p->frames + p->nr_frames, locations, nr * sizeof(*locations));

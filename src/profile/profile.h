@@ -37,8 +37,8 @@ struct seep_line {
 
 /* One address, or one place without an address. Inlined frames: lines[0] is the innermost (pprof's order). */
 struct seep_location {
-	uint64_t addr;    /* inside the call; 0 when the source had none */
-	uint32_t mapping; /* index in mappings[], SEEP_NO_ID none */
+	uint64_t addr;                 /* inside the call; 0 when the source had none */
+	uint32_t mapping;              /* index in mappings[], SEEP_NO_ID none */
 	uint32_t first_line, nr_lines; /* in the profile's lines[] */
 };
 
@@ -51,9 +51,9 @@ struct seep_stack {
 };
 
 struct seep_process {
-	uint32_t name;  /* string id */
+	uint32_t name; /* string id */
 	uint64_t pid;
-	double now_s;   /* age of the process's recording at its last event: what ages are counted to */
+	double now_s; /* age of the process's recording at its last event: what ages are counted to */
 };
 
 /*
@@ -77,10 +77,10 @@ struct seep_profile {
 	struct seep_strings *strings;
 	struct seep_value_type types[SEEP_PROFILE_MAX_VALUES];
 	uint32_t nr_types;
-	uint32_t default_type;          /* index in types[] */
+	uint32_t default_type; /* index in types[] */
 	struct seep_value_type period_type;
-	int64_t period;                 /* 0 unknown, 1 every allocation */
-	int64_t time_ns, duration_ns;   /* CLOCK_REALTIME of the capture; 0 unknown */
+	int64_t period;                    /* 0 unknown, 1 every allocation */
+	int64_t time_ns, duration_ns;      /* CLOCK_REALTIME of the capture; 0 unknown */
 	uint32_t drop_frames, keep_frames; /* string ids: regular expressions */
 	uint32_t *comments;
 	size_t nr_comments, cap_comments;
@@ -101,7 +101,8 @@ struct seep_profile {
 	struct seep_samples samples;
 };
 
-/* Indices of the four heap values as every heap reader of seep orders them (Go's names; pprof's default is the last). */
+/* Indices of the four heap values as every heap reader of seep orders them (Go's names; pprof's default is the last).
+ */
 enum { SEEP_ALLOC_OBJECTS, SEEP_ALLOC_SPACE, SEEP_INUSE_OBJECTS, SEEP_INUSE_SPACE, SEEP_NR_HEAP_VALUES };
 
 SEEP_NODISCARD enum seep_status seep_profile_new(struct seep_profile **out, struct seep_error *err);

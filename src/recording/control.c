@@ -35,7 +35,8 @@ enum seep_status seep_recording_control(const char *path, uint64_t period, int o
 		return status;
 	status = header_read(&s, &header, &words, err);
 	control = next_control(words.control, period, on);
-	if (status == SEEP_OK && pwrite(s.fd, &control, sizeof(control), SEEP_REC_WORDS_OFFSET) != (ssize_t)sizeof(control))
+	if (status == SEEP_OK &&
+	    pwrite(s.fd, &control, sizeof(control), SEEP_REC_WORDS_OFFSET) != (ssize_t)sizeof(control))
 		status = seep_fail_errno(err, errno, "cannot write '%s'", path);
 	source_close(&s);
 	return status;

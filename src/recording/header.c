@@ -37,9 +37,11 @@ static enum seep_status check_kind(const struct source *s, const struct seep_rec
 	if (!nr_bytes)
 		return seep_fail(err, SEEP_ERR_FORMAT, "'%s' is not a recording: it is empty", s->name);
 	if (nr_bytes >= 8 && !memcmp(h->magic, nothing, 8))
-		return seep_fail(err, SEEP_ERR_FORMAT, "'%s' is not a recording: its header was never finished", s->name);
+		return seep_fail(err, SEEP_ERR_FORMAT, "'%s' is not a recording: its header was never finished",
+		                 s->name);
 	if (!seep_recording_is(h, nr_bytes))
-		return seep_fail(err, SEEP_ERR_FORMAT, "'%s' is not a recording: it does not start with SEEPREC", s->name);
+		return seep_fail(err, SEEP_ERR_FORMAT, "'%s' is not a recording: it does not start with SEEPREC",
+		                 s->name);
 	return SEEP_OK;
 }
 
@@ -47,16 +49,19 @@ static enum seep_status check_version(const struct source *s, const struct seep_
                                       struct seep_error *err)
 {
 	if (nr_bytes >= 16 && h->endian == __builtin_bswap32(SEEP_REC_ENDIAN))
-		return seep_fail(err, SEEP_ERR_UNSUPPORTED, "cannot read '%s': its byte order is not this machine's", s->name);
+		return seep_fail(err, SEEP_ERR_UNSUPPORTED, "cannot read '%s': its byte order is not this machine's",
+		                 s->name);
 	if (nr_bytes >= 12 && h->major != SEEP_REC_MAJOR)
 		return seep_fail(err, SEEP_ERR_UNSUPPORTED,
-		                 "cannot read '%s': recording of format version %u.%u, this program reads version %d", s->name,
-		                 h->major, h->minor, SEEP_REC_MAJOR);
+		                 "cannot read '%s': recording of format version %u.%u, this program reads version %d",
+		                 s->name, h->major, h->minor, SEEP_REC_MAJOR);
 	if (nr_bytes < sizeof(*h))
 		return seep_fail_at(err, SEEP_ERR_FORMAT, nr_bytes,
-		                    "'%s' is cut within its header: %zu of %zu bytes are left", s->name, nr_bytes, sizeof(*h));
+		                    "'%s' is cut within its header: %zu of %zu bytes are left", s->name, nr_bytes,
+		                    sizeof(*h));
 	if (h->endian != SEEP_REC_ENDIAN || h->header_bytes != sizeof(*h))
-		return wrong(s, offsetof(struct seep_rec_header, endian), "header size or byte order is impossible", err);
+		return wrong(s, offsetof(struct seep_rec_header, endian), "header size or byte order is impossible",
+		             err);
 	return SEEP_OK;
 }
 
@@ -65,7 +70,8 @@ static bool fits(const struct seep_rec_section *section, uint64_t file_bytes)
 	uint64_t nr_bytes;
 
 	return section->offset % 64 == 0 && section->offset >= SEEP_REC_WORDS_OFFSET + sizeof(struct seep_rec_words) &&
-	       section->offset <= file_bytes && !__builtin_mul_overflow(section->count, section->entry_bytes, &nr_bytes) &&
+	       section->offset <= file_bytes &&
+	       !__builtin_mul_overflow(section->count, section->entry_bytes, &nr_bytes) &&
 	       nr_bytes <= file_bytes - section->offset;
 }
 

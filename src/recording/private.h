@@ -39,18 +39,19 @@ enum slot_taken { SLOT_TAKEN, SLOT_IMPLAUSIBLE, SLOT_NO_MEMORY };
 struct slot_table {
 	uint32_t kind;
 	uint32_t slot_bytes;
-	uint32_t nr_copies;  /* of a slot in an entry; the valid one with the higher sequence number counts */
-	uint32_t seq_bytes;  /* 4 or 8: that number stands first; 0: one copy */
-	uint64_t max_count;  /* entries beyond are not read */
+	uint32_t nr_copies; /* of a slot in an entry; the valid one with the higher sequence number counts */
+	uint32_t seq_bytes; /* 4 or 8: that number stands first; 0: one copy */
+	uint64_t max_count; /* entries beyond are not read */
 	/* Called with every valid slot, in order but for those that had to be read again. */
 	enum slot_taken (*take)(struct seep_recording *r, size_t idx, const void *slot);
 };
 
 /* Entries of the section that the source holds, at most `limit`: `take` is never called with an index beyond. */
-size_t slots_count(const struct source *s, const struct slot_table *table, const struct seep_recording *r, uint64_t limit);
+size_t slots_count(const struct source *s, const struct slot_table *table, const struct seep_recording *r,
+                   uint64_t limit);
 /*
- * Reads a section's entries below `limit`; *nr_torn grows by those that are neither empty nor valid after the retries, or
- * whose content is impossible. Fails only for want of memory.
+ * Reads a section's entries below `limit`; *nr_torn grows by those that are neither empty nor valid after the retries,
+ * or whose content is impossible. Fails only for want of memory.
  */
 SEEP_NODISCARD enum seep_status slots_read(const struct source *s, const struct slot_table *table,
                                            struct seep_recording *r, uint64_t limit, size_t *nr_torn,

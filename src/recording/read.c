@@ -36,7 +36,8 @@ void seep_recording_free(struct seep_recording *r)
 	free(r);
 }
 
-static enum seep_status read_parts(const struct source *s, struct seep_recording *r, bool is_short, struct seep_error *err)
+static enum seep_status read_parts(const struct source *s, struct seep_recording *r, bool is_short,
+                                   struct seep_error *err)
 {
 	enum seep_status status = header_read(s, &r->header, &r->words, err);
 
@@ -47,8 +48,9 @@ static enum seep_status read_parts(const struct source *s, struct seep_recording
 	if (status != SEEP_OK || s->size >= r->header.file_bytes)
 		return status;
 	r->missing_bytes = r->header.file_bytes - s->size;
-	return seep_fail_at(err, SEEP_ERR_TRUNCATED, s->size, "'%s' ends early: %" PRIu64 " of %" PRIu64 " bytes are missing",
-	                    s->name, r->missing_bytes, r->header.file_bytes);
+	return seep_fail_at(err, SEEP_ERR_TRUNCATED, s->size,
+	                    "'%s' ends early: %" PRIu64 " of %" PRIu64 " bytes are missing", s->name, r->missing_bytes,
+	                    r->header.file_bytes);
 }
 
 static enum seep_status read_source(const struct source *s, bool is_short, struct seep_recording **out,

@@ -23,38 +23,39 @@ struct seep_recording {
 	struct seep_rec_header header; /* validated; strings are NUL-terminated */
 	struct seep_rec_words words;
 	struct seep_rec_status status;
-	struct seep_rec_ended ended;   /* how 0: not written */
+	struct seep_rec_ended ended; /* how 0: not written */
 	struct seep_rec_period *periods;
 	size_t nr_periods;
 	struct seep_rec_module *modules; /* indexed by module number; an invalid slot is zeroed */
 	size_t nr_modules;
-	struct seep_rec_stack *stacks;   /* indexed by stack number, at least 2; an invalid slot is zeroed */
+	struct seep_rec_stack *stacks; /* indexed by stack number, at least 2; an invalid slot is zeroed */
 	struct seep_rec_counters_of *counters;
 	size_t nr_stacks;
-	uint64_t *frames;                /* what stacks[].first_frame indexes: only frames of valid stacks, packed */
+	uint64_t *frames; /* what stacks[].first_frame indexes: only frames of valid stacks, packed */
 	size_t nr_frames;
 	/*
-	 * The valid ones, packed. `stack` is always below nr_stacks (0 or 1, "unknown", when its slot is not valid) and `thread`
-	 * below nr_threads or 0; a stack that nobody wrote has checksum 0.
+	 * The valid ones, packed. `stack` is always below nr_stacks (0 or 1, "unknown", when its slot is not valid) and
+	 * `thread` below nr_threads or 0; a stack that nobody wrote has checksum 0.
 	 */
 	struct seep_rec_sample *samples;
 	size_t nr_samples;
 	struct seep_rec_thread *threads; /* indexed by thread number */
 	size_t nr_threads;
-	struct seep_rec_ring *ring;      /* sorted by time */
+	struct seep_rec_ring *ring; /* sorted by time */
 	size_t nr_ring;
-	struct seep_rec_system *system;  /* sorted by time */
+	struct seep_rec_system *system; /* sorted by time */
 	size_t nr_system;
 	/* What was wrong with the bytes. */
 	size_t nr_torn_samples, nr_torn_counters, nr_torn_other; /* slots neither empty nor valid, after the retries */
-	uint64_t missing_bytes;          /* the file is this much shorter than its header says */
+	uint64_t missing_bytes; /* the file is this much shorter than its header says */
 };
 
 /*
  * Reads the recording at `path`. Sets *out on SEEP_OK and, with the valid prefix, on SEEP_ERR_TRUNCATED.
  * SEEP_ERR_FORMAT: not a recording, or its header is corrupt. SEEP_ERR_UNSUPPORTED: another major version.
  */
-SEEP_NODISCARD enum seep_status seep_recording_read(const char *path, struct seep_recording **out, struct seep_error *err);
+SEEP_NODISCARD enum seep_status seep_recording_read(const char *path, struct seep_recording **out,
+                                                    struct seep_error *err);
 /* The same from memory (a member of a bundle, the fuzzer). `name` is used in messages. */
 SEEP_NODISCARD enum seep_status seep_recording_parse(const char *name, const void *bytes, size_t len,
                                                      struct seep_recording **out, struct seep_error *err);
@@ -89,17 +90,17 @@ struct seep_estimate seep_recording_inuse(const struct seep_recording *r, uint8_
 struct seep_estimate seep_recording_alloc(const struct seep_recording *r, uint8_t kind);
 
 /*
- * In use by the counters: allocated minus freed. Equals seep_recording_inuse() when nothing was lost and the file was not
- * written to while it was read; exactly so for a recording of period 1 below 2^53 bytes.
+ * In use by the counters: allocated minus freed. Equals seep_recording_inuse() when nothing was lost and the file was
+ * not written to while it was read; exactly so for a recording of period 1 below 2^53 bytes.
  */
 void seep_recording_booked(const struct seep_recording *r, uint8_t kind, double *bytes, double *objects);
 /* The sampling period in force, the last one while switched off; 0 unknown. */
 uint64_t seep_recording_period(const struct seep_recording *r);
 
 /*
- * As a profile: types alloc_objects, alloc_space, inuse_objects, inuse_space; one row per live sample (with its age) and
- * one per stack for the allocation totals; mappings from modules. Kind SEEP_REC_KIND_HEAP or _MMAP.
- * `now_s` as above. Not symbolised: see symbol/.
+ * As a profile: types alloc_objects, alloc_space, inuse_objects, inuse_space; one row per live sample (with its age)
+ * and one per stack for the allocation totals; mappings from modules. Kind SEEP_REC_KIND_HEAP or _MMAP. `now_s` as
+ * above. Not symbolised: see symbol/.
  */
 SEEP_NODISCARD enum seep_status seep_recording_profile(const struct seep_recording *r, uint8_t kind, double now_s,
                                                        struct seep_profile **out, struct seep_error *err);
@@ -110,7 +111,8 @@ SEEP_NODISCARD enum seep_status seep_recording_profile(const struct seep_recordi
  * Sets the control word. `period` 0 keeps the present one. `on` -1 keeps, 0 off, 1 on.
  * SEEP_ERR_IO (EACCES) when the file may not be written.
  */
-SEEP_NODISCARD enum seep_status seep_recording_control(const char *path, uint64_t period, int on, struct seep_error *err);
+SEEP_NODISCARD enum seep_status seep_recording_control(const char *path, uint64_t period, int on,
+                                                       struct seep_error *err);
 
 /* A writer of the system ring of one recording; keeps it open (O_RDWR), spaces entries out when the ring is full. */
 struct seep_recording_writer;

@@ -1,6 +1,6 @@
 /*
- * Samples of a live file are not of one instant: a block freed and given out again while we read may be there twice, and
- * a stack may be missing.
+ * Samples of a live file are not of one instant: a block freed and given out again while we read may be there twice,
+ * and a stack may be missing.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /*
- * Reading slots of a file that is being written: whole chunks first; what was neither empty nor valid then is read again
- * a few times, for its writer may have been in the middle of it.
+ * Reading slots of a file that is being written: whole chunks first; what was neither empty nor valid then is read
+ * again a few times, for its writer may have been in the middle of it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -75,22 +75,14 @@ static bool read_entry(struct reading *in, uint64_t idx, const uint8_t *entry)
 	const uint8_t *slot;
 
 	switch (choose_copy(in, entry, where, &slot)) {
-	case SLOT_EMPTY:
-		return true;
-	case SLOT_TORN:
-		return false;
-	case SLOT_VALID:
-		break;
+	case SLOT_EMPTY: return true;
+	case SLOT_TORN: return false;
+	case SLOT_VALID: break;
 	}
 	switch (in->table->take(in->r, (size_t)idx, slot)) {
-	case SLOT_TAKEN:
-		break;
-	case SLOT_IMPLAUSIBLE:
-		in->nr_hopeless++;
-		break;
-	case SLOT_NO_MEMORY:
-		in->is_out_of_memory = true;
-		break;
+	case SLOT_TAKEN: break;
+	case SLOT_IMPLAUSIBLE: in->nr_hopeless++; break;
+	case SLOT_NO_MEMORY: in->is_out_of_memory = true; break;
 	}
 	return true;
 }
@@ -115,7 +107,8 @@ static void read_chunks(struct reading *in, size_t nr, uint8_t *chunk)
 
 	for (size_t first = 0; first < nr && !in->is_out_of_memory; first += step) {
 		size_t want = nr - first < step ? nr - first : step;
-		size_t got = source_read(in->source, in->section->offset + first * entry_bytes, chunk, want * entry_bytes);
+		size_t got =
+			source_read(in->source, in->section->offset + first * entry_bytes, chunk, want * entry_bytes);
 
 		if (got && is_zero(chunk, got))
 			continue;
@@ -136,7 +129,8 @@ static void read_again(struct reading *in)
 	for (size_t i = 0; i < nr && !in->is_out_of_memory; i++) {
 		uint64_t where = in->section->offset + in->torn[i] * entry_bytes;
 
-		if (source_read(in->source, where, entry, entry_bytes) < entry_bytes || !read_entry(in, in->torn[i], entry))
+		if (source_read(in->source, where, entry, entry_bytes) < entry_bytes ||
+		    !read_entry(in, in->torn[i], entry))
 			in->torn[in->nr_torn++] = in->torn[i];
 	}
 }
@@ -152,7 +146,8 @@ static void retry(struct reading *in)
 	}
 }
 
-size_t slots_count(const struct source *s, const struct slot_table *table, const struct seep_recording *r, uint64_t limit)
+size_t slots_count(const struct source *s, const struct slot_table *table, const struct seep_recording *r,
+                   uint64_t limit)
 {
 	const struct seep_rec_section *section = header_section(&r->header, table->kind);
 	uint64_t nr, in_source;
@@ -184,5 +179,6 @@ enum seep_status slots_read(const struct source *s, const struct slot_table *tab
 	retry(&in);
 	*nr_torn += in.nr_torn + in.nr_hopeless;
 	free(in.torn);
-	return in.is_out_of_memory ? seep_fail(err, SEEP_ERR_NOMEM, "cannot read '%s': out of memory", s->name) : SEEP_OK;
+	return in.is_out_of_memory ? seep_fail(err, SEEP_ERR_NOMEM, "cannot read '%s': out of memory", s->name)
+	                           : SEEP_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * One function per section takes a slot whose checksum is right and says whether its content is possible. A hostile file
- * has right checksums too: nothing that is let through here may make a later sum infinite or an index wrong.
+ * One function per section takes a slot whose checksum is right and says whether its content is possible. A hostile
+ * file has right checksums too: nothing that is let through here may make a later sum infinite or an index wrong.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #define MAX_TIME_US (1ull << 52) /* 142 years */
 #define MAX_SIZE (1ull << 47)
-#define MAX_SUM 0x1p120          /* above any sum of weights, which are below 2^94 each */
+#define MAX_SUM 0x1p120 /* above any sum of weights, which are below 2^94 each */
 #define MAX_INDEX (1u << 20)
 #define NO_LIMIT UINT64_MAX
 
@@ -84,7 +84,8 @@ static enum slot_taken take_module(struct seep_recording *r, size_t idx, const v
 	struct seep_rec_module m;
 
 	memcpy(&m, slot, sizeof(m));
-	if (m.start >= m.end || m.end > INT64_MAX || m.build_id_bytes > sizeof(m.build_id) || m.path_bytes > sizeof(m.path))
+	if (m.start >= m.end || m.end > INT64_MAX || m.build_id_bytes > sizeof(m.build_id) ||
+	    m.path_bytes > sizeof(m.path))
 		return SLOT_IMPLAUSIBLE;
 	r->modules[idx] = m;
 	return SLOT_TAKEN;
@@ -180,23 +181,26 @@ static enum slot_taken take_ended(struct seep_recording *r, size_t idx, const vo
 }
 
 /* The two copies of the status are one entry here: they are read as a pair. */
-static const struct slot_table status_table = { SEEP_REC_SEC_STATUS, sizeof(struct seep_rec_status), 2, 8, 1, take_status };
+static const struct slot_table status_table = { SEEP_REC_SEC_STATUS, sizeof(struct seep_rec_status), 2, 8, 1,
+	                                        take_status };
 static const struct slot_table ended_table = { SEEP_REC_SEC_ENDED, sizeof(struct seep_rec_ended), 1, 0, 1, take_ended };
-static const struct slot_table period_table = { SEEP_REC_SEC_PERIODS,  sizeof(struct seep_rec_period), 1, 0, MAX_INDEX,
+static const struct slot_table period_table = { SEEP_REC_SEC_PERIODS, sizeof(struct seep_rec_period), 1, 0, MAX_INDEX,
 	                                        take_period };
 static const struct slot_table module_table = { SEEP_REC_SEC_MODULES, sizeof(struct seep_rec_module), 1, 0, 1u << 16,
 	                                        take_module };
 static const struct slot_table stack_table = { SEEP_REC_SEC_STACKS, sizeof(struct seep_rec_stack), 1, 0, MAX_INDEX,
 	                                       take_stack };
-static const struct slot_table counters_table = { SEEP_REC_SEC_COUNTERS, sizeof(struct seep_rec_counters), 2, 4, MAX_INDEX,
-	                                          take_counters };
+static const struct slot_table counters_table = {
+	SEEP_REC_SEC_COUNTERS, sizeof(struct seep_rec_counters), 2, 4, MAX_INDEX, take_counters
+};
 static const struct slot_table history_table = { SEEP_REC_SEC_HISTORY, sizeof(struct seep_rec_history), 1, 0, MAX_INDEX,
 	                                         take_history };
 static const struct slot_table sample_table = { SEEP_REC_SEC_SAMPLES, sizeof(struct seep_rec_sample), 1, 0, UINT32_MAX,
 	                                        take_sample };
 static const struct slot_table thread_table = { SEEP_REC_SEC_THREADS, sizeof(struct seep_rec_thread), 1, 0, MAX_INDEX,
 	                                        take_thread };
-static const struct slot_table ring_table = { SEEP_REC_SEC_RING, sizeof(struct seep_rec_ring), 1, 0, MAX_INDEX, take_ring };
+static const struct slot_table ring_table = { SEEP_REC_SEC_RING, sizeof(struct seep_rec_ring), 1, 0, MAX_INDEX,
+	                                      take_ring };
 static const struct slot_table system_table = { SEEP_REC_SEC_SYSTEM, sizeof(struct seep_rec_system), 1, 0, MAX_INDEX,
 	                                        take_system };
 
@@ -216,7 +220,8 @@ enum seep_status tables_read_short(const struct source *s, struct seep_recording
 
 /* ---- a whole recording ---- */
 
-/* Room for every entry that the file can hold, so that taking one is only a store. Fresh pages cost nothing until then. */
+/* Room for every entry that the file can hold, so that taking one is only a store. Fresh pages cost nothing until then.
+ */
 static bool make_room(const struct source *s, struct seep_recording *r, uint64_t samples_limit)
 {
 	size_t nr_stacks = slots_count(s, &stack_table, r, NO_LIMIT);
@@ -290,7 +295,8 @@ static const uint64_t *look_up(struct window *w, uint64_t first, size_t nr)
 	if (!w->section || first >= w->section->count || nr > w->section->count - first)
 		return NULL;
 	if (first < w->first || first + nr > w->first + w->nr) {
-		size_t want = w->section->count - first < WINDOW_FRAMES ? (size_t)(w->section->count - first) : WINDOW_FRAMES;
+		size_t want =
+			w->section->count - first < WINDOW_FRAMES ? (size_t)(w->section->count - first) : WINDOW_FRAMES;
 
 		w->first = first;
 		w->nr = source_read(w->source, w->section->offset + 8 * first, w->frames, 8 * want) / 8;
@@ -304,7 +310,8 @@ static bool read_frames_of(struct window *w, struct seep_recording *r, struct se
 	const uint64_t *frames = look_up(w, stack->first_frame, stack->nr_frames);
 	uint64_t where = w->section ? w->section->offset + 8ull * stack->first_frame : 0;
 
-	if (!frames || seep_rec_checksum(frames, 8u * stack->nr_frames, r->header.salt, where) != stack->frames_checksum) {
+	if (!frames ||
+	    seep_rec_checksum(frames, 8u * stack->nr_frames, r->header.salt, where) != stack->frames_checksum) {
 		memset(stack, 0, sizeof(*stack));
 		r->nr_torn_other++;
 		return true;

@@ -10,8 +10,8 @@
 #include "recording/recording.h"
 
 /* Where allocators end and their callers begin, for pprof, which cuts stacks there. */
-#define DROP_FRAMES                                                                                                    \
-	"malloc|calloc|realloc|reallocarray|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|cfree|free|"          \
+#define DROP_FRAMES                                                                                           \
+	"malloc|calloc|realloc|reallocarray|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|cfree|free|" \
 	"mmap|mmap64|mremap|__libc_.*alloc.*|_int_.*alloc.*|operator new|operator new\\[\\]"
 
 struct conversion {
@@ -165,7 +165,9 @@ static bool add_live_sample(struct conversion *c, const struct seep_rec_sample *
 {
 	struct seep_weight w = seep_weight_of(s->size, s->period);
 	double values[SEEP_NR_HEAP_VALUES] = { [SEEP_INUSE_OBJECTS] = w.objects, [SEEP_INUSE_SPACE] = w.bytes };
-	double variances[SEEP_NR_HEAP_VALUES] = { [SEEP_INUSE_OBJECTS] = w.objects_var, [SEEP_INUSE_SPACE] = w.bytes_var };
+	double variances[SEEP_NR_HEAP_VALUES] = {
+		[SEEP_INUSE_OBJECTS] = w.objects_var, [SEEP_INUSE_SPACE] = w.bytes_var
+	};
 	double age = c->now_s - (double)s->birth_us / 1e6;
 	uint32_t stack = stack_of(c, s->stack), row;
 
@@ -183,9 +185,12 @@ static bool add_live_sample(struct conversion *c, const struct seep_rec_sample *
 static bool add_alloc_totals(struct conversion *c, uint32_t idx)
 {
 	const struct seep_rec_counters *t = &c->r->counters[idx].c;
-	double values[SEEP_NR_HEAP_VALUES] = { [SEEP_ALLOC_OBJECTS] = t->alloc_objects, [SEEP_ALLOC_SPACE] = t->alloc_bytes };
-	double variances[SEEP_NR_HEAP_VALUES] = { [SEEP_ALLOC_OBJECTS] = t->alloc_objects_var,
-		                                  [SEEP_ALLOC_SPACE] = t->alloc_bytes_var };
+	double values[SEEP_NR_HEAP_VALUES] = {
+		[SEEP_ALLOC_OBJECTS] = t->alloc_objects, [SEEP_ALLOC_SPACE] = t->alloc_bytes
+	};
+	double variances[SEEP_NR_HEAP_VALUES] = {
+		[SEEP_ALLOC_OBJECTS] = t->alloc_objects_var, [SEEP_ALLOC_SPACE] = t->alloc_bytes_var
+	};
 	uint32_t stack, row;
 
 	if (!t->nr_alloc && t->alloc_objects <= 0)
@@ -238,7 +243,8 @@ enum seep_status seep_recording_profile(const struct seep_recording *r, uint8_t 
 
 	if (status != SEEP_OK)
 		return status;
-	is_done = take_maps(&c) && add_types(c.p) && add_facts(&c) && add_mappings(&c) && add_threads(&c) && add_rows(&c);
+	is_done =
+		take_maps(&c) && add_types(c.p) && add_facts(&c) && add_mappings(&c) && add_threads(&c) && add_rows(&c);
 	free(c.mappings);
 	free(c.stacks);
 	free(c.threads);

@@ -89,7 +89,8 @@ static enum seep_status take_over(struct seep_recording_writer *w, struct seep_e
 	return is_packed ? SEEP_OK : write_entries(w, 0, w->cap, err);
 }
 
-enum seep_status seep_recording_writer_open(const char *path, struct seep_recording_writer **out, struct seep_error *err)
+enum seep_status seep_recording_writer_open(const char *path, struct seep_recording_writer **out,
+                                            struct seep_error *err)
 {
 	struct seep_recording_writer *w = calloc(1, sizeof(*w));
 	struct seep_rec_words words;

@@ -5,9 +5,10 @@
 
 static struct seep_profile *heap_profile(void)
 {
-	static const char *const types[4][2] = {
-		{ "alloc_objects", "count" }, { "alloc_space", "bytes" }, { "inuse_objects", "count" }, { "inuse_space", "bytes" }
-	};
+	static const char *const types[4][2] = { { "alloc_objects", "count" },
+		                                 { "alloc_space", "bytes" },
+		                                 { "inuse_objects", "count" },
+		                                 { "inuse_space", "bytes" } };
 	struct seep_profile *p = NULL;
 
 	if (seep_profile_new(&p, NULL) != SEEP_OK)
@@ -15,7 +16,8 @@ static struct seep_profile *heap_profile(void)
 	for (int i = 0; i < 4; i++)
 		seep_profile_add_type(p, types[i][0], types[i][1]);
 	p->default_type = SEEP_INUSE_SPACE;
-	p->period_type = (struct seep_value_type){ seep_profile_intern_z(p, "space"), seep_profile_intern_z(p, "bytes") };
+	p->period_type =
+		(struct seep_value_type){ seep_profile_intern_z(p, "space"), seep_profile_intern_z(p, "bytes") };
 	p->period = 524288;
 	p->time_ns = 1700000000000000000;
 	p->duration_ns = 60000000000;
@@ -287,21 +289,25 @@ static void every_prefix_of_a_profile_is_refused(void)
 static void malformed_profiles_are_refused(void)
 {
 	/* Bare messages: a sample type, then what is wrong. Strings: "", inuse_space, bytes. */
-	static const char type[] = "\x0a\x04\x08\x01\x10\x02", strings[] = "\x32\x00\x32\x0binuse_space\x32\x05" "bytes";
+	static const char type[] = "\x0a\x04\x08\x01\x10\x02", strings[] = "\x32\x00\x32\x0binuse_space\x32\x05"
+									   "bytes";
 	static const struct {
 		const char *bytes;
 		size_t len;
 		enum seep_status status;
 		const char *what;
 	} bad[] = {
-		{ "\x12\x02\x08\x09", 4, SEEP_ERR_FORMAT, "cannot read 'x': a sample refers to a location that is not there" },
+		{ "\x12\x02\x08\x09", 4, SEEP_ERR_FORMAT,
+		  "cannot read 'x': a sample refers to a location that is not there" },
 		{ "\x12\x02\x12\x00", 4, SEEP_ERR_FORMAT,
 		  "cannot read 'x': a sample has another number of values than there are types" },
 		{ "\x22\x02\x18\x01", 4, SEEP_ERR_FORMAT, "cannot read 'x': a location has no id" },
 		{ "\x38\x63", 2, SEEP_ERR_FORMAT, "cannot read 'x': it refers to a string that is not there" },
-		{ "\x12\xff\xff\xff\xff\x0f", 6, SEEP_ERR_TRUNCATED, "cannot read 'x': a field of the profile is cut or malformed" },
+		{ "\x12\xff\xff\xff\xff\x0f", 6, SEEP_ERR_TRUNCATED,
+		  "cannot read 'x': a field of the profile is cut or malformed" },
 		{ "\x0b", 1, SEEP_ERR_TRUNCATED, "cannot read 'x': a field of the profile is cut or malformed" },
-		{ "\x1a\x02\x08\x01\x1a\x02\x08\x01", 8, SEEP_ERR_FORMAT, "cannot read 'x': two mappings have the same id" },
+		{ "\x1a\x02\x08\x01\x1a\x02\x08\x01", 8, SEEP_ERR_FORMAT,
+		  "cannot read 'x': two mappings have the same id" },
 		{ "\x48\x05", 2, SEEP_OK, "" },
 	};
 	struct seep_error err;

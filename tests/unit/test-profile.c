@@ -48,7 +48,8 @@ static void bad_bytes_are_replaced_on_the_way_in(void)
 static void equal_functions_and_locations_share(void)
 {
 	struct seep_profile *p = heap_profile();
-	uint32_t f = seep_profile_add_function(p, "f", "_f", "f.c", 1), l = seep_profile_add_location(p, 16, SEEP_NO_ID);
+	uint32_t f = seep_profile_add_function(p, "f", "_f", "f.c", 1),
+		 l = seep_profile_add_location(p, 16, SEEP_NO_ID);
 
 	EQ_U(seep_profile_add_function(p, "f", "_f", "f.c", 1), f);
 	OK(seep_profile_add_function(p, "f", "_f", "f.c", 2) != f);
@@ -74,8 +75,10 @@ static void rows_survive_growth_and_late_columns(void)
 	for (size_t i = 0; i < 1000; i++)
 		for (uint32_t t = 0; t < 4; t++)
 			all_right = all_right && p->samples.values[t * p->samples.cap + i] == (double)(i * (t + 1)) &&
-			            p->samples.variances[t * p->samples.cap + i] ==
-			                    (i < 100 ? 0 : t == 0 ? 0.5 : t == 3 ? (double)i : 0) &&
+			            p->samples.variances[t * p->samples.cap + i] == (i < 100  ? 0
+			                                                             : t == 0 ? 0.5
+			                                                             : t == 3 ? (double)i
+			                                                                      : 0) &&
 			            isnan(p->samples.age_s[i]) && !p->samples.thread[i];
 	OK(all_right);
 	NEAR(seep_profile_total(p, 1), 999000, 0);

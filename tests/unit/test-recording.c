@@ -20,8 +20,10 @@ static struct server server_new(uint64_t period)
 	synth_module(v.s, "/lib/libc.so.6", 0x7f0000000000, 0x7f0000200000, "aa11");
 	v.module = synth_module(v.s, "/usr/bin/server", MODULE_START, 0x500000, "0123abcd");
 	synth_thread(v.s, 4243, "worker");
-	v.big = synth_stack(v.s, SEEP_REC_KIND_HEAP, 2, SEEP_REC_FRAME(v.module, 0x1000), SEEP_REC_FRAME(v.module, 0x2000));
-	v.small = synth_stack(v.s, SEEP_REC_KIND_HEAP, 2, SEEP_REC_FRAME(v.module, 0x1100), SEEP_REC_FRAME(v.module, 0x2000));
+	v.big = synth_stack(v.s, SEEP_REC_KIND_HEAP, 2, SEEP_REC_FRAME(v.module, 0x1000),
+	                    SEEP_REC_FRAME(v.module, 0x2000));
+	v.small = synth_stack(v.s, SEEP_REC_KIND_HEAP, 2, SEEP_REC_FRAME(v.module, 0x1100),
+	                      SEEP_REC_FRAME(v.module, 0x2000));
 	v.maps = synth_stack(v.s, SEEP_REC_KIND_MMAP, 1, SEEP_REC_FRAME(0, 0x1234));
 	synth_blocks(v.s, v.big, 100, 1 << 20, period, 0, 60000000);
 	synth_blocks(v.s, v.small, 20, 64, period, 10000000, 20000000);
@@ -103,7 +105,8 @@ static void exact_totals_are_exact(void)
 
 static void weights_are_unbiased(void)
 {
-	struct seep_weight small = seep_weight_of(64, T), zero = seep_weight_of(0, T), large = seep_weight_of(1 << 30, T);
+	struct seep_weight small = seep_weight_of(64, T), zero = seep_weight_of(0, T),
+			   large = seep_weight_of(1 << 30, T);
 	double p = 1 - exp(-64.0 / T);
 
 	NEAR(small.objects * p, 1, 1e-9);
@@ -215,8 +218,10 @@ static void blocks_of_a_missing_stack_still_count(void)
 static void impossible_values_never_reach_a_sum(void)
 {
 	const struct seep_rec_sample bad[] = {
-		{ .addr = 1, .size = UINT64_MAX, .period = 1 }, { .addr = 2, .size = 1, .period = 0 },
-		{ .addr = 3, .size = 1, .period = UINT64_MAX }, { .addr = 4, .size = 1, .period = 1, .birth_us = UINT64_MAX },
+		{ .addr = 1, .size = UINT64_MAX, .period = 1 },
+		{ .addr = 2, .size = 1, .period = 0 },
+		{ .addr = 3, .size = 1, .period = UINT64_MAX },
+		{ .addr = 4, .size = 1, .period = 1, .birth_us = UINT64_MAX },
 		{ .addr = 5, .size = 1, .period = 1, .kind = 9 },
 	};
 	struct server v = server_new(T);
@@ -344,7 +349,10 @@ static void other_files_are_named(void)
 	memcpy(copy, bytes, len);
 	EQ_U(status_of(copy, 0, &err), SEEP_ERR_FORMAT);
 	EQ_S(err.what, "'x' is not a recording: it is empty");
-	EQ_U(status_of((const uint8_t *)"\x7f" "ELF and more", 13, &err), SEEP_ERR_FORMAT);
+	EQ_U(status_of((const uint8_t *)"\x7f"
+	                                "ELF and more",
+	               13, &err),
+	     SEEP_ERR_FORMAT);
 	EQ_S(err.what, "'x' is not a recording: it does not start with SEEPREC");
 	EQ_U(status_of(copy, 100, &err), SEEP_ERR_FORMAT);
 	EQ_S(err.what, "'x' is cut within its header: 100 of 4096 bytes are left");
@@ -381,9 +389,15 @@ static void hostile_sections_are_refused(void)
 {
 	const uint32_t kind = SEEP_REC_SEC_SAMPLES, bytes = sizeof(struct seep_rec_sample);
 	const struct seep_rec_section bad[] = {
-		{ kind, bytes, 0, 1 },        { kind, bytes, 4096, 1 },       { kind, bytes, 4160 + 8, 1 },
-		{ kind, bytes, 1u << 30, 1 }, { kind, bytes, 4160, 1 << 20 }, { kind, bytes, 4160, UINT64_MAX / 64 },
-		{ kind, bytes, 4160, 1ull << 58 }, { kind, bytes, UINT64_MAX - 63, 1 },  { kind, 8, 4160, 1 },
+		{ kind, bytes, 0, 1 },
+		{ kind, bytes, 4096, 1 },
+		{ kind, bytes, 4160 + 8, 1 },
+		{ kind, bytes, 1u << 30, 1 },
+		{ kind, bytes, 4160, 1 << 20 },
+		{ kind, bytes, 4160, UINT64_MAX / 64 },
+		{ kind, bytes, 4160, 1ull << 58 },
+		{ kind, bytes, UINT64_MAX - 63, 1 },
+		{ kind, 8, 4160, 1 },
 		{ kind, 0, 4160, 1 },
 	};
 	struct seep_error err;
