@@ -101,7 +101,8 @@ struct cli_verb {
 };
 
 extern const struct cli_verb cli_verb_run, cli_verb_recordings, cli_verb_info, cli_verb_set, cli_verb_clean;
-extern const struct cli_verb cli_verb_top, cli_verb_tree, cli_verb_peek, cli_verb_export, cli_verb_completion;
+extern const struct cli_verb cli_verb_why, cli_verb_top, cli_verb_tree, cli_verb_peek, cli_verb_export,
+	cli_verb_completion;
 
 /* The table of verbs (main.c), in the order of --help. */
 const struct cli_verb *const *cli_verbs(size_t *nr);

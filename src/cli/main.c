@@ -7,7 +7,7 @@
 #include "cli.h"
 
 static const struct cli_verb *const verbs[] = {
-	&cli_verb_run, &cli_verb_recordings, &cli_verb_info, &cli_verb_set,    &cli_verb_clean,
+	&cli_verb_run, &cli_verb_recordings, &cli_verb_info, &cli_verb_set,    &cli_verb_clean,      &cli_verb_why,
 	&cli_verb_top, &cli_verb_tree,       &cli_verb_peek, &cli_verb_export, &cli_verb_completion,
 };
 
