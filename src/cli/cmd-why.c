@@ -36,7 +36,7 @@ static int judge(struct why *w)
 	w->evidence = cli_alloc(t->nr, sizeof(*w->evidence));
 	w->verdicts = cli_alloc(t->nr, sizeof(*w->verdicts));
 	while (rc == CLI_OK && w->nr < t->nr) {
-		rc = cli_evidence_of(t, w->nr, &w->evidence[w->nr]);
+		rc = cli_evidence_of(t, w->nr, &w->reading.ends, &w->evidence[w->nr]);
 		if (rc == CLI_OK && seep_verdict_of(&w->evidence[w->nr].e, &w->verdicts[w->nr], &err) != SEEP_OK)
 			rc = cli_fail(NULL, &err);
 		w->nr++;

@@ -334,18 +334,13 @@ static void fill_time(struct cli_target *t, struct cli_evidence *out)
 static enum seep_evidence_end end_of(enum cli_end_how how)
 {
 	switch (how) {
-	case CLI_END_RUNNING:
-		return SEEP_END_ALIVE;
+	case CLI_END_RUNNING: return SEEP_END_ALIVE;
 	case CLI_END_EXITED:
-	case CLI_END_EXEC:
-		return SEEP_END_EXITED;
-	case CLI_END_KILLED:
-		return SEEP_END_KILLED;
-	case CLI_END_OOM:
-		return SEEP_END_OOM;
+	case CLI_END_EXEC: return SEEP_END_EXITED;
+	case CLI_END_KILLED: return SEEP_END_KILLED;
+	case CLI_END_OOM: return SEEP_END_OOM;
 	case CLI_END_UNKNOWN:
-	default:
-		return SEEP_END_UNKNOWN;
+	default: return SEEP_END_UNKNOWN;
 	}
 }
 
@@ -370,7 +365,8 @@ static void fill_head(struct builder *b, struct cli_target *t)
 	fill_time(t, b->out);
 }
 
-/* A process with much memory of its own whose allocations were never seen has an allocator that cannot be preloaded over. */
+/* A process with much memory of its own whose allocations were never seen has an allocator that cannot be preloaded
+ * over. */
 static void look_for_blindness(struct seep_evidence *e, const struct seep_recording *r)
 {
 	double rss_anon = e->nr_system ? e->system[e->nr_system - 1].rss_anon : NAN;
@@ -405,14 +401,14 @@ static void keep_frames(struct builder *b)
 	b->out->e.nr_frames = kept ? b->nr_frames : 0;
 }
 
-int cli_evidence_of(struct cli_targets *t, size_t i, struct cli_evidence *out)
+int cli_evidence_of(struct cli_targets *t, size_t i, struct cli_end_sources *ends, struct cli_evidence *out)
 {
 	struct builder b = { .out = out, .r = t->items[i].recording };
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	seep_arena_init(&out->arena);
-	cli_end_of(t->options.sysroot, b.r, &out->end);
+	cli_end_of(ends, b.r, &out->end);
 	rc = open_profiles(&b, t, i);
 	if (rc == CLI_OK) {
 		fill_head(&b, &t->items[i]);

@@ -1,6 +1,6 @@
 /*
- * The evidence that a recording holds, for verdict/: survivors and counters per stack, in-use over time, the system ring,
- * with its frames named.
+ * The evidence that a recording holds, for verdict/: survivors and counters per stack, in-use over time, the system
+ * ring, with its frames named.
  */
 #ifndef SEEP_CLI_EVIDENCE_H
 #define SEEP_CLI_EVIDENCE_H
@@ -18,7 +18,8 @@ struct cli_evidence {
  * Makes the evidence of target `i`, which must be a recording. It borrows from `t`, which must outlive it.
  * CLI_OK, or an exit code after printing why.
  */
-SEEP_NODISCARD int cli_evidence_of(struct cli_targets *t, size_t i, struct cli_evidence *out);
+SEEP_NODISCARD int cli_evidence_of(struct cli_targets *t, size_t i, struct cli_end_sources *ends,
+                                   struct cli_evidence *out);
 void cli_evidence_release(struct cli_evidence *ev);
 
 #endif

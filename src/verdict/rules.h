@@ -35,14 +35,16 @@
 /* … which must stand out of the noise against half-time, and against a quarter. */
 #define RULE_RISE_ERRORS_HALF 2.0
 #define RULE_RISE_ERRORS_QUARTER 2.9
-/* In-use over rate of allocation (the mean stay of a block), late against the middle of the life: blocks stay longer. */
+/* In-use over rate of allocation (the mean stay of a block), late against the middle of the life: blocks stay longer.
+ */
 #define RULE_STAY_LONGER 1.4
 /* The same where the rate itself rises by more than RULE_RISE_FACTOR: there honest growth is likely. */
 #define RULE_STAY_LONGER_UNDER_LOAD 1.6
 
 /* Flat: changes below this share. */
 #define RULE_FLAT_SHARE 0.15
-/* A fall by this share of the peak, and by so many standard errors, is a release; so is a rise by that share after it. */
+/* A fall by this share of the peak, and by so many standard errors, is a release; so is a rise by that share after it.
+ */
 #define RULE_RELEASE_SHARE 0.4
 #define RULE_RELEASE_ERRORS 3.5
 /* OLD: this share of the bytes was born in the first half. */

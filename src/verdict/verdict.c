@@ -323,16 +323,12 @@ static bool judge_shape(struct judge *j)
 		decide(j, SEEP_VERDICT_LOAD, SEEP_CONFIDENCE_MEDIUM, SEEP_NEXT_SIZE_FOR_LOAD);
 		say(j, SEEP_REASON_PEAK, SEEP_NO_SUSPECT, j->heap.peak_bytes, NAN);
 		break;
-	case SEEP_PATTERN_OLD:
-		decide(j, SEEP_VERDICT_WARM_UP, c, SEEP_NEXT_NOTHING);
-		break;
+	case SEEP_PATTERN_OLD: decide(j, SEEP_VERDICT_WARM_UP, c, SEEP_NEXT_NOTHING); break;
 	case SEEP_PATTERN_SAWTOOTH:
 		decide(j, SEEP_VERDICT_STEADY, SEEP_CONFIDENCE_MEDIUM, SEEP_NEXT_NOTHING);
 		say(j, SEEP_REASON_RELEASES, SEEP_NO_SUSPECT, j->heap.nr_releases, j->heap.peak_bytes);
 		break;
-	case SEEP_PATTERN_FLAT:
-		decide(j, SEEP_VERDICT_STEADY, c, SEEP_NEXT_NOTHING);
-		break;
+	case SEEP_PATTERN_FLAT: decide(j, SEEP_VERDICT_STEADY, c, SEEP_NEXT_NOTHING); break;
 	case SEEP_PATTERN_FEW:
 	case SEEP_PATTERN_YOUNG:
 	case SEEP_PATTERN_RISING:
@@ -340,8 +336,7 @@ static bool judge_shape(struct judge *j)
 	case SEEP_PATTERN_BUFFER:
 	case SEEP_PATTERN_BACKLOG:
 	case SEEP_NR_PATTERNS:
-	default:
-		return false;
+	default: return false;
 	}
 	say_heap(j);
 	say_suspect(j);
@@ -480,28 +475,22 @@ static int weight_of(enum seep_verdict_word word)
 	switch (word) {
 	case SEEP_VERDICT_LEAK:
 	case SEEP_VERDICT_MAPPINGS:
-	case SEEP_VERDICT_THREADS:
-		return 5;
+	case SEEP_VERDICT_THREADS: return 5;
 	case SEEP_VERDICT_FDS:
 	case SEEP_VERDICT_GROWING:
 	case SEEP_VERDICT_OFF_HEAP:
-	case SEEP_VERDICT_TMPFS:
-		return 4;
+	case SEEP_VERDICT_TMPFS: return 4;
 	case SEEP_VERDICT_LIMIT:
 	case SEEP_VERDICT_CONFIGURATION:
 	case SEEP_VERDICT_FRAGMENTATION:
-	case SEEP_VERDICT_RUNTIME_SLACK:
-		return 3;
+	case SEEP_VERDICT_RUNTIME_SLACK: return 3;
 	case SEEP_VERDICT_LOAD:
 	case SEEP_VERDICT_WARM_UP:
-	case SEEP_VERDICT_PAGE_CACHE:
-		return 2;
-	case SEEP_VERDICT_STEADY:
-		return 1;
+	case SEEP_VERDICT_PAGE_CACHE: return 2;
+	case SEEP_VERDICT_STEADY: return 1;
 	case SEEP_VERDICT_UNKNOWN:
 	case SEEP_NR_VERDICTS:
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 

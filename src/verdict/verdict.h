@@ -1,6 +1,7 @@
 /*
  * Verdicts: why the memory of one process grows, from evidence that may come from anywhere. Pure computation: reads
- * nothing, prints nothing, knows no file format. docs/verdicts.md explains the rules to users; rules.h has their numbers.
+ * nothing, prints nothing, knows no file format. docs/verdicts.md explains the rules to users; rules.h has their
+ * numbers.
  *
  * Ownership: the evidence borrows all it points to from its maker and must outlive the verdict, which borrows names
  * from it; the verdict owns the rest, free it once. Threads: no globals.
@@ -126,7 +127,8 @@ enum seep_pattern {
 	SEEP_PATTERN_RISING,   /* grows, but what kind of growth cannot be told */
 	SEEP_PATTERN_KEPT,     /* leak: survivors of all ages, and what has reached some age is not freed any more */
 	SEEP_PATTERN_BUFFER,   /* leak: few blocks that only realloc (or copying into larger ones) makes grow */
-	SEEP_PATTERN_BACKLOG, /* leak: all is freed in the end, but later and later at an unchanged rate of allocation */
+	SEEP_PATTERN_BACKLOG,  /* leak: all is freed in the end, but later and later at an unchanged rate of allocation
+	                        */
 	SEEP_NR_PATTERNS
 };
 /* "kept", "backlog", …: ids in JSON. */
@@ -166,7 +168,8 @@ enum seep_reason_id {
 	SEEP_REASON_PEAK,      /* heap peaked at value bytes, other seconds before the end */
 	SEEP_REASON_LIVE,      /* live heap is value bytes now, other at half-time */
 	SEEP_REASON_RSS,       /* anonymous RSS is value bytes, other at half-time */
-	SEEP_REASON_SLACK, /* of the anonymous RSS value bytes are neither live heap, mappings nor stacks; other the share */
+	SEEP_REASON_SLACK,     /* of the anonymous RSS value bytes are neither live heap, mappings nor stacks; other the
+	                          share */
 	SEEP_REASON_COUNT_THREADS, /* value now, other at half-time */
 	SEEP_REASON_COUNT_FDS,
 	SEEP_REASON_COUNT_MAPPINGS,

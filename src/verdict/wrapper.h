@@ -6,7 +6,8 @@
 
 /*
  * True when a function's name says that it allocates for whoever calls it: xmalloc, mem_alloc, safe_strdup, pool_grow,
- * ObjectPool<T>::acquire, Arena::allocate. A name that says what is allocated (session_alloc, alloc_node) is no wrapper.
+ * ObjectPool<T>::acquire, Arena::allocate. A name that says what is allocated (session_alloc, alloc_node) is no
+ * wrapper.
  */
 bool wrapper_by_name(const char *function);
 

@@ -218,8 +218,8 @@ static enum seep_verdict_word word_of(make_function make, uint64_t seed, char fu
 
 #define NR_SEEDS 40
 /*
- * Runs a scenario with many seeds: at least 90 % must give the word and the function (NULL: any). `unknown` is as good as
- * `growing`: both claim no cause. An honest scenario must never be called a leak.
+ * Runs a scenario with many seeds: at least 90 % must give the word and the function (NULL: any). `unknown` is as good
+ * as `growing`: both claim no cause. An honest scenario must never be called a leak.
  */
 static void expect(const char *claim, make_function make, enum seep_verdict_word want, const char *function)
 {

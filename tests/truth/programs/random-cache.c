@@ -21,9 +21,9 @@ int main(int argc, char **argv)
 	double per_s, size, fill_s;
 
 	known_start(argc, argv);
-	per_s = known_range(3e3, 8e3);
 	fill_s = known_seconds * known_range(0.05, 0.15);
 	size = known_range(1e3, 6e3);
+	per_s = known_range(20e6, 80e6) / size / fill_s;
 	nr_slots = (size_t)(per_s * fill_s);
 	slots = (char **)calloc(nr_slots, sizeof(*slots));
 	while (!known_is_over()) {
