@@ -20,6 +20,7 @@
 
 static double known_seconds = 12;
 static uint64_t known_state = 1;
+static int known_is_killed;
 static struct timespec known_begin;
 
 static inline double known_random(void)
@@ -46,8 +47,12 @@ static inline void known_start(int argc, char **argv)
 {
 	if (argc > 1)
 		known_seconds = atof(argv[1]);
-	if (argc > 2)
-		known_state = strtoull(argv[2], NULL, 10) * 7919 + 17;
+	if (argc > 2) {
+		uint64_t seed = strtoull(argv[2], NULL, 10);
+
+		known_state = seed * 7919 + 17;
+		known_is_killed = seed % 2;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &known_begin);
 }
 
@@ -97,7 +102,7 @@ static inline int known_is_over(void)
 /* As a server ends: nothing is freed, no destructor runs; half of the seeds are killed. */
 static inline void known_end(void)
 {
-	if (known_state & 1)
+	if (known_is_killed)
 		raise(SIGKILL);
 	_exit(0);
 }
