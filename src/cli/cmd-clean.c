@@ -22,8 +22,8 @@ struct tally {
 };
 
 /*
- * Unlinked, never truncated: a process that still has it mapped would get SIGBUS. What may belong to a process that cannot
- * be seen from here stays.
+ * Unlinked, never truncated: a process that still has it mapped would get SIGBUS. What may belong to a process that
+ * cannot be seen from here stays.
  */
 static bool may_remove(struct cli_end_sources *sources, const struct seep_recording *r)
 {

@@ -8,19 +8,15 @@
 int cli_exit_of(enum seep_status status)
 {
 	switch (status) {
-	case SEEP_OK:
-		return CLI_OK;
-	case SEEP_ERR_USAGE:
-		return CLI_USAGE;
+	case SEEP_OK: return CLI_OK;
+	case SEEP_ERR_USAGE: return CLI_USAGE;
 	case SEEP_ERR_IO:
 	case SEEP_ERR_FORMAT:
 	case SEEP_ERR_TRUNCATED:
 	case SEEP_ERR_UNSUPPORTED:
 	case SEEP_ERR_LIMIT:
-	case SEEP_ERR_NOT_FOUND:
-		return CLI_INPUT;
-	case SEEP_ERR_NOMEM:
-		break;
+	case SEEP_ERR_NOT_FOUND: return CLI_INPUT;
+	case SEEP_ERR_NOMEM: break;
 	}
 	return CLI_SYSTEM;
 }
@@ -39,7 +35,8 @@ static void write_all(const char *bytes, size_t len)
 	}
 }
 
-/* Control characters that came in with a name or an argument must not reach the terminal; our own newline is added last. */
+/* Control characters that came in with a name or an argument must not reach the terminal; our own newline is added
+ * last. */
 SEEP_PRINTF(2, 0)
 static void message(const char *prefix, const char *fmt, va_list args)
 {

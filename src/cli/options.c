@@ -109,28 +109,17 @@ static bool set_option(const struct cli_verb *verb, const struct cli_option *o, 
 	void *field = options + o->field;
 
 	switch (o->kind) {
-	case CLI_KIND_FLAG:
-		*(bool *)field = true;
-		return true;
-	case CLI_KIND_SWITCH:
-		*(int *)field = o->number;
-		return true;
-	case CLI_KIND_TEXT:
-		*(const char **)field = text;
-		return true;
-	case CLI_KIND_LIST:
-		cli_list_add(field, text);
-		return true;
+	case CLI_KIND_FLAG: *(bool *)field = true; return true;
+	case CLI_KIND_SWITCH: *(int *)field = o->number; return true;
+	case CLI_KIND_TEXT: *(const char **)field = text; return true;
+	case CLI_KIND_LIST: cli_list_add(field, text); return true;
 	case CLI_KIND_BYTES:
 		return seep_parse_bytes(text, field) || refuse_value(verb, o, text, "a size such as 512K or 4M");
 	case CLI_KIND_SECONDS:
 		return seep_parse_seconds(text, field) || refuse_value(verb, o, text, "a time such as 30s or 10m");
-	case CLI_KIND_COUNT:
-		return parse_count(text, field) || refuse_value(verb, o, text, "a number");
-	case CLI_KIND_WORD:
-		return parse_word(verb, o, text, field);
-	case CLI_KIND_END:
-		break;
+	case CLI_KIND_COUNT: return parse_count(text, field) || refuse_value(verb, o, text, "a number");
+	case CLI_KIND_WORD: return parse_word(verb, o, text, field);
+	case CLI_KIND_END: break;
 	}
 	return false;
 }
