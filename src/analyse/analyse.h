@@ -12,8 +12,8 @@ enum seep_granularity { SEEP_BY_FUNCTION, SEEP_BY_LINE, SEEP_BY_ADDRESS };
 struct seep_analyse_options {
 	uint32_t type; /* index of the sort value in the profile's types */
 	enum seep_granularity by;
-	bool all_frames;   /* false: allocator, container and runtime frames at the leaf fold into the first user frame, and
-	                      those at the root are left out */
+	bool all_frames;   /* false: allocator, container and runtime frames at the leaf fold into the first user frame,
+	                      and   those at the root are left out */
 	double outlived_s; /* threshold of the "outlived" share; 0: 60 */
 	double min_value;  /* rows with |cum| below are hidden and counted, as are rows of 0 */
 };
@@ -25,7 +25,8 @@ struct seep_figure {
 	double largest; /* largest deviation (root of variance) that one of them brings; 0 unknown */
 };
 /*
- * 95 % interval of a figure; [value, value] when exact. Nothing seen (value, variance and nr 0) at `period` > 1: [0, 3 T].
+ * 95 % interval of a figure; [value, value] when exact. Nothing seen (value, variance and nr 0) at `period` > 1: [0, 3
+ * T].
  *
  * From 20 samples on the normal interval in its score form: 1.96 standard errors of the value that each bound supposes,
  * not of the estimate; the symmetric form misses above too often (it holds in 93 % at 20 samples, where this one holds
@@ -45,7 +46,8 @@ struct seep_row {
 	uint64_t addr; /* address in the ELF file, for SEEP_BY_ADDRESS */
 	bool is_inlined;
 	struct seep_figure flat[SEEP_PROFILE_MAX_VALUES], cum[SEEP_PROFILE_MAX_VALUES];
-	double age_median_s; /* byte-weighted median age of its survivors (flat; cum when it has no flat); NaN unknown */
+	double age_median_s;   /* byte-weighted median age of its survivors (flat; cum when it has no flat); NaN unknown
+	                        */
 	double outlived_share; /* share of those bytes older than outlived_s; NaN unknown */
 };
 
