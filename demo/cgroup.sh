@@ -1,5 +1,5 @@
 # Sourced: memory cgroups for the demo, v1 or v2, where one can be made.
-#   cgroup_make NAME BYTES   makes one; sets cgroup_dir and cgroup_kind (v1, v2 or none)
+#   cgroup_make NAME BYTES   makes one; sets cgroup_dir ("" when none can be made) and cgroup_limit, the file of its limit
 #   cgroup_enter DIR         puts the calling shell into it
 #   cgroup_remove DIR        removes it; it must be empty of processes
 
@@ -29,16 +29,15 @@ cgroup_try_v2() { # cgroup_try_v2 DIR BYTES
 }
 
 cgroup_make() {
-	cgroup_kind=none
 	for root in "/sys/fs/cgroup/memory$(cgroup_own_path memory)" /sys/fs/cgroup/memory; do
 		if [ -e "$root/memory.limit_in_bytes" ] && cgroup_try_v1 "${root%/}/$1" "$2"; then
-			cgroup_kind=v1 cgroup_dir=${root%/}/$1
+			cgroup_dir=${root%/}/$1 cgroup_limit=${root%/}/$1/memory.limit_in_bytes
 			return 0
 		fi
 	done
 	for root in "/sys/fs/cgroup$(cgroup_own_path '')" /sys/fs/cgroup; do
 		if grep -qs memory "$root/cgroup.subtree_control" && cgroup_try_v2 "${root%/}/$1" "$2"; then
-			cgroup_kind=v2 cgroup_dir=${root%/}/$1
+			cgroup_dir=${root%/}/$1 cgroup_limit=${root%/}/$1/memory.max
 			return 0
 		fi
 	done

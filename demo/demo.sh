@@ -9,7 +9,6 @@ build=${BUILD:-build}
 here=$build/demo
 seep=$build/seep
 limit_bytes=$((64 << 20))
-redis_port=17311 leaky_port=17312 honest_port=17313
 pids=() cgroups=()
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
@@ -39,6 +38,13 @@ fail() {
 	leave 1
 }
 
+free_ports() { # free_ports COUNT: that many free ports of this machine, on one line
+	python3 -c 'import socket, sys
+sockets = [socket.socket() for _ in range(int(sys.argv[1]))]
+for one in sockets: one.bind(("127.0.0.1", 0))
+print(*(one.getsockname()[1] for one in sockets))' "$1"
+}
+
 set_up() {
 	say "Building"
 	scripts/setup.sh build demo || exit
@@ -46,6 +52,7 @@ set_up() {
 	make -s BUILD="$build" >"$log" 2>&1 || { tail -n 30 "$log" >&2 && fail "cannot build, see $log"; }
 	rm -rf "$log" "$here"
 	mkdir -p "$here" || exit
+	read -r redis_port leaky_port honest_port < <(free_ports 3)
 	show g++ -std=c++17 -O2 -g -pthread examples/leaky-server/server.cc -o "$here/server" || fail "cannot build the example"
 }
 
@@ -99,7 +106,7 @@ redis_part() {
 	done
 	pid=$(redis info server | tr -d '\r' | sed -n 's/^process_id://p')
 	say "What holds its memory, now, while it serves:"
-	show "$seep" top "$pid"
+	show "$seep" top "$(echo "$here"/redis/*."$pid".*.seep)"
 	redis_stop
 	awk -v plain="$(median "$here/plain.seconds")" -v recorded="$(median "$here/recorded.seconds")" 'BEGIN {
 		printf "\nuser+system of redis-server for the same 450,000 requests, medians of 3: plain %.2f s, recorded %.2f s (%+.1f %%)\n",
@@ -129,8 +136,13 @@ serve() { # serve NAME PORT [option…]: starts one server in a cgroup of its ow
 	name=$1 port=$2
 	shift 2
 	command=("$seep" run "--dir=$here/$name" -- "$here/server" "--port=$port" "$@")
-	printf '$ %s &\n' "${command[*]}"
-	cgroup_make "seep-demo-$name-$$" "$limit_bytes" && cgroups+=("$cgroup_dir")
+	if cgroup_make "seep-demo-$name-$$" "$limit_bytes"; then
+		cgroups+=("$cgroup_dir")
+		printf '$ mkdir %s && echo %s >%s\n' "$cgroup_dir" "$limit_bytes" "$cgroup_limit"
+		printf '$ (echo $BASHPID >%s/cgroup.procs; exec %s) &\n' "$cgroup_dir" "${command[*]}"
+	else
+		printf '$ %s &\n' "${command[*]}"
+	fi
 	(
 		trap - EXIT INT TERM HUP
 		[ -z "$cgroup_dir" ] || cgroup_enter "$cgroup_dir"
@@ -145,12 +157,10 @@ servers_part() {
 	leaky=${pids[-1]}
 	serve honest "$honest_port" --max-sessions=6000
 	honest=${pids[-1]}
-	if [ "$cgroup_kind" = none ]; then
+	if [ -z "$cgroup_dir" ]; then
 		echo "No memory cgroup can be made here: the demo's own guard kills what grows past the limit (no OOM kill then)."
 		guard "$leaky" "$honest" &
 		pids+=($!)
-	else
-		echo "Each is in a memory cgroup ($cgroup_kind): ${cgroups[*]}"
 	fi
 	printf '$ %s &\n' "examples/leaky-server/load.py $leaky_port 25 6000" "examples/leaky-server/load.py $honest_port 14 6000"
 	python3 examples/leaky-server/load.py "$honest_port" 14 6000 >"$here/honest-load.log" &
@@ -182,4 +192,5 @@ redis_part
 servers_part
 verdicts_part
 say "All files are left in $here; the commands above can be typed again."
+[ "$leaky_status" = 137 ] || fail "the leaking server was not killed: it ended with $leaky_status"
 leave 0
