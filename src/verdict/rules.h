@@ -28,6 +28,8 @@
 #define RULE_BUFFER_BLOCKS 8
 #define RULE_BUFFER_FACTOR 1.3
 #define RULE_BUFFER_STEPS 3
+/* BUFFER: points of the grid that may fall into the copying of a buffer into its successor. */
+#define RULE_BUFFER_COPIES 6
 #define RULE_BUFFER_REALLOCS 6
 
 /* BACKLOG and YOUNG: growth from half-time to now at least by this factor. */

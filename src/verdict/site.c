@@ -276,37 +276,41 @@ static bool is_kept(struct site *s)
 
 /* ---- BUFFER ---- */
 
-static bool is_monotone(const struct site *s)
+/*
+ * In-use without the moments at which a buffer is copied and both copies are alive: the lowest of what came later.
+ * False when it falls for longer than that.
+ */
+static bool floor_of(const struct site *s, double floor[RULE_GRID + 1])
 {
-	double peak = 0;
+	int nr_above = 0;
 
-	for (int j = 0; j <= RULE_GRID; j++) {
-		if (s->inuse_at[j] < 0.9 * peak)
-			return false;
-		peak = fmax(peak, s->inuse_at[j]);
+	floor[RULE_GRID] = s->inuse_at[RULE_GRID];
+	for (int j = RULE_GRID - 1; j >= 0; j--) {
+		floor[j] = fmin(s->inuse_at[j], floor[j + 1]);
+		nr_above += s->inuse_at[j] > 1.1 * floor[j];
 	}
-	return true;
+	return nr_above <= RULE_BUFFER_COPIES;
 }
 
 /* Steps up by a tenth or more between neighbours of the grid. */
-static int count_steps(const struct site *s)
+static int count_steps(const double floor[RULE_GRID + 1])
 {
-	double last = s->inuse_at[0];
+	double last = floor[0];
 	int nr = 0;
 
 	for (int j = 1; j <= RULE_GRID; j++)
-		if (s->inuse_at[j] > 1.1 * last && s->inuse_at[j] > 0.01 * s->inuse_bytes) {
+		if (floor[j] > 1.1 * last && floor[j] > 0.01 * floor[RULE_GRID]) {
 			nr++;
-			last = s->inuse_at[j];
+			last = floor[j];
 		}
 	return nr;
 }
 
-static bool has_doubled_twice(const struct site *s)
+static bool has_doubled_twice(const double floor[RULE_GRID + 1])
 {
-	double quarter = site_inuse_at(s, 0.25), half = site_inuse_at(s, 0.5);
+	double quarter = floor[RULE_GRID / 4], half = floor[RULE_GRID / 2], now = floor[RULE_GRID];
 
-	return s->inuse_bytes >= RULE_BUFFER_FACTOR * half && half >= RULE_BUFFER_FACTOR * quarter;
+	return now >= RULE_BUFFER_FACTOR * half && half >= RULE_BUFFER_FACTOR * quarter;
 }
 
 /*
@@ -316,6 +320,7 @@ static bool has_doubled_twice(const struct site *s)
  */
 static bool is_buffer(struct site *s)
 {
+	double floor[RULE_GRID + 1];
 	uint64_t nr_reallocs = 0;
 
 	if (!s->has_history || !s->nr_blocks || s->nr_blocks > RULE_BUFFER_BLOCKS)
@@ -324,9 +329,9 @@ static bool is_buffer(struct site *s)
 		nr_reallocs += s->blocks[i].nr_reallocs;
 	if (s->inuse_var > 0.01 * s->inuse_bytes * s->inuse_bytes || s->inuse_bytes < 2 * s->e->period_bytes)
 		return false;
-	if (nr_reallocs < RULE_BUFFER_REALLOCS && count_steps(s) < RULE_BUFFER_STEPS)
+	if (!floor_of(s, floor) || !has_doubled_twice(floor))
 		return false;
-	if (!is_monotone(s) || !has_doubled_twice(s))
+	if (nr_reallocs < RULE_BUFFER_REALLOCS && count_steps(floor) < RULE_BUFFER_STEPS)
 		return false;
 	s->kept_bytes = s->inuse_bytes;
 	return true;

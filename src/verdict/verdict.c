@@ -232,6 +232,8 @@ static bool judge_slack(struct judge *j)
 	for (size_t i = 0; i < j->e->nr_totals; i++)
 		peak = fmax(peak, j->e->totals[i].inuse_bytes);
 	was_live = peak >= 0.6 * a->rss_anon.now;
+	if (was_live && j->heap.pattern == SEEP_PATTERN_SAWTOOTH)
+		return false; /* it will be needed again at the next rise */
 	if (was_live || !(a->rss_grows || j->e->is_blind))
 		decide(j, SEEP_VERDICT_FRAGMENTATION, was_live ? SEEP_CONFIDENCE_HIGH : SEEP_CONFIDENCE_LOW,
 		       SEEP_NEXT_TRIM);

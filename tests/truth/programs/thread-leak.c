@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 
 	known_start(argc, argv);
 	per_s = known_range(8, 40);
-	watcher_bytes = known_size(4e3, 100e3);
+	watcher_bytes = known_size(50e3, 200e3);
 	while (!known_is_over()) {
 		for (long due = known_due(&pace, known_elapsed() * per_s); due > 0; due--)
 			start_watcher();
