@@ -94,8 +94,7 @@ const struct cli_verb cli_verb_clean = {
 	.name = "clean",
 	.arguments = "[DIR…]",
 	.summary = "remove the recordings of processes that have ended",
-	.details =
-		"Without DIR: in the usual places, where 'seep recordings' looks. Recordings of running processes stay.\n",
+	.details = "Without DIR: where 'seep recordings' looks. Recordings of running processes stay.\n",
 	.options = clean_options,
 	.options_bytes = sizeof(struct clean_options),
 	.run = run,

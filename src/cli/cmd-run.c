@@ -19,9 +19,8 @@ static const struct cli_option run_options[] = {
 	CLI_BYTES(0, "size", struct run_options, size, "SIZE", "size of the recording (default 4M, at least 64K)"),
 	CLI_WORD(0, "mmap", struct run_options, mmap, switch_words, "on|off",
 	         "whether the program's own mappings are recorded too\n(default on)"),
-	CLI_TEXT(
-		0, "dir", struct run_options, dir, "DIR",
-		"keep recordings in DIR (default: made in /dev/shm/seep-UID,\nmoved to $XDG_STATE_HOME/seep at the end)"),
+	CLI_TEXT(0, "dir", struct run_options, dir, "DIR",
+	         "keep recordings in DIR (default: /dev/shm/seep-UID, and at\nthe end $XDG_STATE_HOME/seep)"),
 	CLI_FLAG(0, "no-follow", struct run_options, no_follow, "do not record programs that CMD starts by exec"),
 	CLI_TEXT(0, "lib", struct run_options, library, "FILE",
 	         "the recorder (default: libseep.so beside this program)"),
@@ -213,9 +212,8 @@ const struct cli_verb cli_verb_run = {
 	.name = "run",
 	.arguments = "[--] CMD [ARG…]",
 	.summary = "run a program recorded; its exit status is passed on",
-	.details =
-		"Exit status: that of CMD; 128+N when signal N ended it; 125 when seep itself failed, 126 when CMD cannot be\n"
-		"executed, 127 when it was not found.\n",
+	.details = "Exit status: that of CMD; 128+N when signal N ended it; 125 when seep itself failed, 126 when CMD\n"
+		   "cannot be executed, 127 when it was not found.\n",
 	.options = run_options,
 	.options_bytes = sizeof(struct run_options),
 	.defaults = &defaults,

@@ -74,7 +74,7 @@ const struct cli_verb cli_verb_set = {
 	.arguments = "PID|RECORDING…",
 	.summary = "change the period of a running recording, or switch it off and on",
 	.details =
-		"No signal, no restart: the program notices at its next sample, after at most 16 MiB allocated per thread.\n",
+		"No signal, no restart: the program notices at its next sample, at the latest after 16 MiB a thread.\n",
 	.options = set_options,
 	.options_bytes = sizeof(struct set_options),
 	.defaults = &defaults,

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "cli/targets-pid.h"
+#include "format/format.h"
 
-enum { STDIN_BYTES_MAX = 1 << 30 };
+enum { FILE_BYTES_MAX = 1 << 30 };
 
 void cli_targets_warn(struct cli_targets *t, const char *fmt, ...)
 {
@@ -77,24 +78,62 @@ static int load_or_say(struct cli_targets *t, const char *path)
 	return rc == CLI_OK ? rc : cli_fail(path, &err);
 }
 
-static int load_stdin(struct cli_targets *t)
+static void add_profile(struct cli_targets *t, const char *path, struct seep_profile *p)
 {
+	const char *slash = strrchr(path, '/');
+	struct cli_target target = { .path = cli_strdup(path), .profile = p };
+
+	target.label = cli_strdup(slash ? slash + 1 : path);
+	cli_grow(&t->items, &t->cap, t->nr + 1, sizeof(*t->items));
+	t->items[t->nr++] = target;
+}
+
+/* Bytes of a file of any known kind, told by its content; `path` "-" is standard input. */
+static int load_bytes(struct cli_targets *t, const char *path, const uint8_t *bytes, size_t len)
+{
+	const char *name = strcmp(path, "-") != 0 ? path : "standard input";
 	struct seep_error err = { .status = SEEP_OK };
 	struct seep_recording *r = NULL;
-	enum seep_status status;
+	struct seep_profile *p = NULL;
+
+	if (!seep_recording_is(bytes, len) && seep_pprof_is(bytes, len)) {
+		if (seep_pprof_read(name, bytes, len, &p, &err) != SEEP_OK)
+			return cli_fail(name, &err);
+		add_profile(t, path, p);
+		return CLI_OK;
+	}
+	if (seep_recording_parse(name, bytes, len, &r, &err) == SEEP_ERR_TRUNCATED && r)
+		warn_of_cut(t, name, r);
+	if (!r)
+		return cli_fail(name, &err);
+	add_recording(t, path, r);
+	return CLI_OK;
+}
+
+static int load_whole(struct cli_targets *t, const char *path)
+{
+	struct seep_error err = { .status = SEEP_OK };
 	uint8_t *bytes = NULL;
 	size_t len = 0;
+	int rc;
 
-	status = seep_file_read("-", STDIN_BYTES_MAX, &bytes, &len, &err);
-	if (status == SEEP_OK)
-		status = seep_recording_parse("standard input", bytes, len, &r, &err);
+	if (seep_file_read(path, FILE_BYTES_MAX, &bytes, &len, &err) != SEEP_OK)
+		return cli_fail(strcmp(path, "-") != 0 ? NULL : "standard input", &err);
+	rc = load_bytes(t, path, bytes, len);
 	free(bytes);
-	if (!r)
-		return cli_fail("standard input", &err);
-	if (status == SEEP_ERR_TRUNCATED)
-		warn_of_cut(t, "standard input", r);
-	add_recording(t, "-", r);
-	return CLI_OK;
+	return rc;
+}
+
+/* A recording is read as it stands there, for it may be written to; so is what is no known kind, for the message. */
+static int load_file(struct cli_targets *t, const char *path)
+{
+	uint8_t head[16];
+	FILE *f = fopen(path, "re");
+	size_t len = f ? fread(head, 1, sizeof(head), f) : 0;
+
+	if (f)
+		fclose(f);
+	return seep_pprof_is(head, len) && !seep_recording_is(head, len) ? load_whole(t, path) : load_or_say(t, path);
 }
 
 /* ---- kinds of words ---- */
@@ -168,7 +207,7 @@ static int load_path(struct cli_targets *t, const char *word, const struct stat 
 	if (S_ISDIR(st->st_mode))
 		return load_directory(t, word);
 	if (S_ISREG(st->st_mode))
-		return load_or_say(t, word);
+		return load_file(t, word);
 	cli_error("%s: neither a file nor a directory", word);
 	return CLI_INPUT;
 }
@@ -180,7 +219,7 @@ static int load_word(struct cli_targets *t, const char *verb, const char *word)
 	int rc;
 
 	if (!strcmp(word, "-"))
-		return load_stdin(t);
+		return load_whole(t, "-");
 	if (strstr(word, "://"))
 		return refuse_url(word);
 	rc = load_prefixed(t, verb, word, &is_prefixed);
@@ -286,16 +325,45 @@ static int symbolise(struct cli_targets *t, struct seep_profile *p)
 	return CLI_OK;
 }
 
+/* An empty profile of the same types. */
+static enum seep_status new_like(const struct seep_profile *p, struct seep_profile **out, struct seep_error *err)
+{
+	enum seep_status status = seep_profile_new(out, err);
+
+	for (uint32_t i = 0; status == SEEP_OK && i < p->nr_types; i++)
+		if (seep_profile_add_type(*out, seep_profile_str(p, p->types[i].type),
+		                          seep_profile_str(p, p->types[i].unit)) == SEEP_NO_ID)
+			status = seep_fail(err, SEEP_ERR_NOMEM, "out of memory");
+	if (status != SEEP_OK)
+		return status;
+	(*out)->default_type = p->default_type;
+	(*out)->period = p->period;
+	(*out)->time_ns = p->time_ns;
+	(*out)->duration_ns = p->duration_ns;
+	return SEEP_OK;
+}
+
+/* A new profile, which the caller owns. */
 static int unsymbolised(const struct cli_target *target, uint8_t kind, struct seep_profile **out)
 {
 	struct seep_error err = { .status = SEEP_OK };
+	enum seep_status status;
 
-	if (!target->recording) {
-		cli_error("%s: is a profile, not a recording", target->path);
+	if (!target->recording && kind != SEEP_REC_KIND_HEAP) {
+		cli_error("%s: this profile tells nothing of mappings", target->path);
 		return CLI_INPUT;
 	}
-	if (seep_recording_profile(target->recording, kind, target->now_s, out, &err) == SEEP_OK)
+	if (target->recording) {
+		status = seep_recording_profile(target->recording, kind, target->now_s, out, &err);
+	} else {
+		status = new_like(target->profile, out, &err);
+		if (status == SEEP_OK)
+			status = seep_profile_merge(*out, target->profile, &err);
+	}
+	if (status == SEEP_OK)
 		return CLI_OK;
+	seep_profile_free(*out);
+	*out = NULL;
 	return cli_fail(target->path, &err);
 }
 

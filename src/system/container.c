@@ -1,6 +1,6 @@
 /*
- * Containers by name or id. A container's id stands in the cgroup path of each of its processes (runc, crun, containerd,
- * systemd scopes); names are looked up in what docker and podman leave on disk:
+ * Containers by name or id. A container's id stands in the cgroup path of each of its processes (runc, crun,
+ * containerd, systemd scopes); names are looked up in what docker and podman leave on disk:
  *   /var/lib/docker/containers/ID/config.v2.json           "Name":"/NAME"
  *   STORAGE/overlay-containers/containers.json (podman)    "id":"ID","names":["NAME"]
  */

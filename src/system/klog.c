@@ -1,7 +1,7 @@
 /*
  * The OOM killer's lines, as mm/oom_kill.c and mm/memcontrol.c print them (Linux 3.10 … 6.x):
- *   oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=…,oom_memcg=/a,task_memcg=/a/b,task=NAME,pid=N,uid=N          (4.19 on)
- *   Memory cgroup out of memory: Killed process N (NAME) total-vm:…kB, anon-rss:…kB, file-rss:…kB, shmem-rss:…kB, UID:N …
+ *   oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=…,oom_memcg=/a,task_memcg=/a/b,task=NAME,pid=N,uid=N  (4.19 on)
+ *   Memory cgroup out of memory: Killed process N (NAME) total-vm:…kB, anon-rss:…kB, file-rss:…kB, UID:N …
  *   Out of memory: Killed process N (NAME) …
  */
 #include <errno.h>

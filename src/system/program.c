@@ -214,7 +214,7 @@ const char *seep_program_blind_spot(const struct seep_program *p)
 	if (p->exports_malloc)
 		return "its allocator is inside the executable: nothing of its heap can be seen";
 	if (p->own_allocator[0])
-		return "it has an allocator of its own inside: only what it takes from the C library's malloc can be seen";
+		return "it has an allocator of its own inside: only what the C library's malloc gave can be seen";
 	if (p->is_jvm)
 		return "it is a Java VM: native memory only, Java objects cannot be seen";
 	if (p->is_node)

@@ -1,8 +1,8 @@
 /*
  * What the operating system knows: processes, cgroups, the kernel log, and program files before they start.
  *
- * Everything is read below a root ("" or NULL: the running system), so that recorded trees test it. A figure that is not
- * known is SEEP_UNKNOWN (never 0). Files of /proc may vanish between two reads: what could be read is returned.
+ * Everything is read below a root ("" or NULL: the running system), so that recorded trees test it. A figure that is
+ * not known is SEEP_UNKNOWN (never 0). Files of /proc may vanish between two reads: what could be read is returned.
  * Ownership: plain structs, filled in place; where memory is handed out the function says so. Threads: no globals.
  * Sources: Linux Documentation/filesystems/proc.rst, admin-guide/cgroup-v1/memory.rst, admin-guide/cgroup-v2.rst,
  * mm/oom_kill.c (the text of the kernel log).
@@ -40,8 +40,8 @@ struct seep_process_key {
 	uint8_t boot_id[16];    /* all zero: unknown */
 };
 /*
- * The pid, in our namespace, of the running process that `key` names: same boot, same pid in the same pid namespace, same
- * start. 0 when there is none (a zombie counts as none). Unknown parts of the key are not compared.
+ * The pid, in our namespace, of the running process that `key` names: same boot, same pid in the same pid namespace,
+ * same start. 0 when there is none (a zombie counts as none). Unknown parts of the key are not compared.
  */
 uint32_t seep_process_find(const char *root, const struct seep_process_key *key);
 
@@ -143,7 +143,7 @@ const struct seep_oom_kill *seep_klog_find(const struct seep_klog *log, uint32_t
 
 /* ---- containers (container.c) ---- */
 
-/* Running processes of the docker or podman container of this name or id (12 digits or more). malloc'ed, caller frees. */
+/* Running processes of the docker or podman container of this name or id (12 digits or more). Caller frees. */
 uint32_t *seep_container_pids(const char *root, const char *name, size_t *nr);
 
 /* ---- program files, looked at before they start (program.c) ---- */

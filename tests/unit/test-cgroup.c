@@ -16,9 +16,8 @@ static void v1_tree(void)
 	tree_file("/sys/fs/cgroup/memory/app/web/memory.max_usage_in_bytes", "60000000\n");
 	tree_file("/sys/fs/cgroup/memory/app/web/memory.failcnt", "12\n");
 	tree_file("/sys/fs/cgroup/memory/app/web/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
-	tree_file(
-		"/sys/fs/cgroup/memory/app/web/memory.stat",
-		"cache 7000\nrss 1000\nshmem 2000\ntotal_cache 9000\ntotal_rss 41000\ntotal_shmem 4000\ntotal_swap 8\n");
+	tree_file("/sys/fs/cgroup/memory/app/web/memory.stat",
+	          "cache 7000\nrss 1000\nshmem 2\ntotal_cache 9000\ntotal_rss 41000\ntotal_shmem 4000\ntotal_swap 8\n");
 	tree_file("/sys/fs/cgroup/memory/app/web/cgroup.procs", "10\n11\n");
 }
 

@@ -63,9 +63,9 @@ static void old_kernels_have_one_line(void)
 static void a_group_kill_names_each(void)
 {
 	static const char text[] =
-		"4,1,100,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),oom_memcg=/g,task_memcg=/g,task=a,pid=1,uid=0\n"
-		"3,2,101,-;Memory cgroup out of memory: Killed process 1 (a) total-vm:1kB, anon-rss:1kB, file-rss:0kB\n"
-		"3,3,102,-;Memory cgroup out of memory: Killed process 2 (b) total-vm:1kB, anon-rss:1kB, file-rss:0kB\n";
+		"4,1,100,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/g,task_memcg=/g,task=a,pid=1,uid=0\n"
+		"3,2,101,-;Memory cgroup out of memory: Killed process 1 (a) total-vm:1kB, anon-rss:1kB\n"
+		"3,3,102,-;Memory cgroup out of memory: Killed process 2 (b) total-vm:1kB, anon-rss:1kB\n";
 	struct seep_klog log = { 0 };
 
 	seep_klog_parse(&log, text, sizeof(text) - 1);
