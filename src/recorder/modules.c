@@ -9,14 +9,18 @@
 #include "recorder/sys.h"
 #include "recorder/text.h"
 
-#define MAX_MODULES 2048u
-#define SLOTS (2 * MAX_MODULES)
+#define MAX_LISTED 2048u
+#define CACHE_SLOTS 1024u
 
-/* What tells one object at a range from another, beside the build id in the table. */
-struct identity {
+/*
+ * An object at a range of addresses, and its index. Entries are replaced at any time by any thread; `check` is over the
+ * other words, so a torn one is a miss.
+ */
+struct known {
 	uint64_t start, end, eh_frame_hdr;
-	uint64_t note;       /* address of the build id in memory, 0 none */
-	uint32_t note_bytes;
+	uint64_t note; /* address of the build id in memory, 0 none */
+	uint64_t index;
+	uint64_t check;
 };
 
 /* <dlfcn.h> of glibc 2.35: struct dl_find_object with its seven reserved words. */
@@ -31,24 +35,25 @@ struct found_object {
 /* An object known without _dl_find_object. */
 struct listed {
 	uint64_t start, end, bias, eh_frame_hdr, dynamic;
-	const char *path;
+	uint64_t headers; /* hash of its headers and what follows them: as a rule its notes */
+	char path[sizeof(((struct seep_rec_module *)NULL)->path) + 1]; /* the loader's own string goes with the object */
 };
 
 static struct seep_modules_config config;
-static struct identity identities[MAX_MODULES];
-static uint16_t slots[SLOTS];       /* by hash of the start: index in the table, 0 free */
-static uint32_t nr_modules = 1;     /* entry 0 is unused */
+static struct known cache[CACHE_SLOTS]; /* by hash of the start */
+static uint32_t nr_modules = 1;         /* entry 0 is unused */
+static uint32_t append_lock;
 static int (*find_object)(void *, struct found_object *);
-static struct listed list[MAX_MODULES];
+static struct listed list[MAX_LISTED];
 static uint32_t nr_listed, list_lock;
 static const struct r_debug *debug;
 static uint64_t vdso_start;
 
 uint32_t seep_modules_nr(void) { return __atomic_load_n(&nr_modules, __ATOMIC_ACQUIRE); }
-uint64_t seep_modules_private_bytes(void) { return sizeof(identities) + sizeof(slots) + sizeof(list); }
+uint64_t seep_modules_private_bytes(void) { return sizeof(cache) + sizeof(list); }
 bool seep_modules_have_find_object(void) { return find_object != NULL; }
 void seep_modules_use_table(void) { find_object = NULL; }
-void seep_modules_after_fork(void) { list_lock = 0; }
+void seep_modules_after_fork(void) { list_lock = append_lock = 0; }
 
 bool seep_page_is_readable(uint64_t address)
 {
@@ -72,7 +77,8 @@ static const Elf64_Phdr *headers_of(uint64_t start, uint32_t *nr)
 	return (const Elf64_Phdr *)(uintptr_t)(start + ehdr->e_phoff);
 }
 
-static void find_note(const Elf64_Phdr *p, uint64_t bias, uint64_t start, uint64_t end, struct identity *id)
+static void find_note(const Elf64_Phdr *p, uint64_t bias, uint64_t start, uint64_t end, struct seep_rec_module *m,
+                      uint64_t *note_at)
 {
 	uint64_t at = bias + p->p_vaddr, stop = at + p->p_memsz;
 
@@ -85,8 +91,9 @@ static void find_note(const Elf64_Phdr *p, uint64_t bias, uint64_t start, uint64
 		if (at + 12 + name + description > stop)
 			return;
 		if (note[2] == NT_GNU_BUILD_ID && note[0] == 4 && note[1] <= 32) {
-			id->note = at + 12 + name;
-			id->note_bytes = note[1];
+			*note_at = at + 12 + name;
+			m->build_id_bytes = note[1];
+			__builtin_memcpy(m->build_id, (const void *)(uintptr_t)*note_at, note[1]);
 			return;
 		}
 		at += 12 + name + description;
@@ -101,23 +108,24 @@ static uint64_t bias_of(uint64_t start, const Elf64_Phdr *phdr, uint32_t nr)
 	return start;
 }
 
-static void find_build_id(struct identity *id, uint64_t *bias)
+/* Bias and build id of the object at m->start. Returns the address of the build id. */
+static uint64_t read_headers(struct seep_rec_module *m)
 {
+	uint64_t note_at = 0;
 	uint32_t nr;
-	const Elf64_Phdr *phdr = headers_of(id->start, &nr);
+	const Elf64_Phdr *phdr = headers_of(m->start, &nr);
 
-	if (phdr && id->start == vdso_start)
-		*bias = id->start;
-	else if (phdr)
-		*bias = bias_of(id->start, phdr, nr);
-	for (uint32_t i = 0; i < nr && !id->note; i++)
+	if (phdr)
+		m->bias = m->start == vdso_start ? m->start : bias_of(m->start, phdr, nr);
+	for (uint32_t i = 0; i < nr && !note_at; i++)
 		if (phdr[i].p_type == PT_NOTE)
-			find_note(&phdr[i], *bias, id->start, id->end, id);
+			find_note(&phdr[i], m->bias, m->start, m->end, m, &note_at);
+	return note_at;
 }
 
 /* ---- the table ---- */
 
-/* In line: this runs for each module of each walk. Build ids are 8 bytes or longer. */
+/* In line: this runs for each module of each walk. */
 static inline bool is_equal(const uint8_t *a, const uint8_t *b, uint32_t n)
 {
 	uint64_t x, y;
@@ -135,29 +143,18 @@ static inline bool is_equal(const uint8_t *a, const uint8_t *b, uint32_t n)
 	return true;
 }
 
-static bool is_build_id_same(uint32_t index, const struct identity *id)
-{
-	const struct seep_rec_module *m = &config.table[index];
-
-	/* The note lies in the object's first page, which stays mapped while its code is on our stack. */
-	if (!id->note || id->note - id->start > 4096 - 32)
-		return true;
-	return is_equal(m->build_id, (const uint8_t *)(uintptr_t)id->note, m->build_id_bytes);
-}
-
-static bool is_same(uint32_t index, uint64_t start, uint64_t end, uint64_t hdr)
-{
-	const struct identity *id = &identities[index];
-
-	return id->start == start && id->end == end && id->eh_frame_hdr == hdr && is_build_id_same(index, id);
-}
-
-static uint32_t slot_of(uint64_t start) { return (uint32_t)((start >> 12) * 0x9e3779b97f4a7c15ull >> 52); }
-
 static void fill_path(struct seep_rec_module *m, const char *path)
 {
-	size_t len = text_len(path);
+	size_t len;
 
+	if (m->start == vdso_start) {
+		m->flags |= SEEP_REC_MODULE_VDSO;
+		path = "[vdso]";
+	} else if (!path[0]) {
+		m->flags |= SEEP_REC_MODULE_EXE;
+		path = config.exe_path;
+	}
+	len = text_len(path);
 	if (len > sizeof(m->path)) {
 		path += len - sizeof(m->path); /* the end tells more */
 		len = sizeof(m->path);
@@ -167,90 +164,180 @@ static void fill_path(struct seep_rec_module *m, const char *path)
 	m->path_bytes = (uint32_t)len;
 }
 
-static uint32_t count_generations(uint64_t start, uint64_t end)
-{
-	uint32_t nr = 0;
-
-	for (uint32_t i = 1; i < seep_modules_nr() && i < config.count; i++)
-		nr += config.table[i].start < end && config.table[i].end > start && config.table[i].checksum;
-	return nr;
-}
-
-static void fill(uint32_t index, uint64_t start, uint64_t end, uint64_t hdr, uint64_t bias, const char *path)
-{
-	struct seep_rec_module *m = &config.table[index];
-	struct identity *id = &identities[index];
-
-	*id = (struct identity){ .start = start, .end = end, .eh_frame_hdr = hdr };
-	find_build_id(id, &bias);
-	m->generation = count_generations(start, end);
-	m->start = start;
-	m->end = end;
-	m->bias = bias;
-	m->first_us = config.now_us();
-	m->build_id_bytes = id->note_bytes;
-	if (id->note)
-		__builtin_memcpy(m->build_id, (const void *)(uintptr_t)id->note, id->note_bytes);
-	if (start == vdso_start) {
-		m->flags |= SEEP_REC_MODULE_VDSO;
-		path = "[vdso]";
-	} else if (!path[0]) {
-		m->flags |= SEEP_REC_MODULE_EXE;
-		path = config.exe_path;
-	}
-	if ((uint64_t)(uintptr_t)&config >= start && (uint64_t)(uintptr_t)&config < end)
-		m->flags |= SEEP_REC_MODULE_RECORDER;
-	if (config.allocator_start >= start && config.allocator_start < end)
-		m->flags |= SEEP_REC_MODULE_ALLOCATOR;
-	fill_path(m, path);
-	m->checksum = 1; /* in use; the file's copy gets the real one */
-}
-
 /*
- * The index of an object. Who meets a new one fills an entry of its own and then claims the slot; who loses the race to
- * another thread with the same object uses the other's entry and leaves its own unpublished. 0: no room.
+ * The same file, wherever it is loaded: frames and rules are by offset, so they hold at any address. Without a build id only the same
+ * range counts as the same.
  */
-static uint32_t index_of(uint64_t start, uint64_t end, uint64_t hdr, uint64_t bias, const char *path)
+static bool is_same_file(const struct seep_rec_module *a, const struct seep_rec_module *b)
 {
-	uint32_t mine = 0;
+	if (a->end - a->start != b->end - b->start || a->start - a->bias != b->start - b->bias)
+		return false;
+	if (a->build_id_bytes != b->build_id_bytes || a->path_bytes != b->path_bytes)
+		return false;
+	if (!a->build_id_bytes && a->start != b->start)
+		return false;
+	return is_equal(a->build_id, b->build_id, a->build_id_bytes) &&
+	       is_equal((const uint8_t *)a->path, (const uint8_t *)b->path, a->path_bytes);
+}
 
-	for (uint32_t i = slot_of(start), n = 0; n < SLOTS; i = (i + 1) % SLOTS, n++) {
-		uint16_t found = __atomic_load_n(&slots[i], __ATOMIC_ACQUIRE);
-
-		if (!found) {
-			uint32_t nr = __atomic_load_n(&nr_modules, __ATOMIC_RELAXED);
-
-			if (!mine) {
-				do
-					if (nr >= config.count || nr >= MAX_MODULES)
-						return 0;
-				while (!__atomic_compare_exchange_n(&nr_modules, &nr, nr + 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-				mine = nr;
-				fill(mine, start, end, hdr, bias, path);
-			}
-			if (__atomic_compare_exchange_n(&slots[i], &found, (uint16_t)mine, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-				config.mirror(mine);
-				return mine;
-			}
-		}
-		if (is_same(found, start, end, hdr)) {
-			if (mine)
-				config.table[mine].checksum = 0;
-			return found;
-		}
-	}
+static uint32_t find_in_table(const struct seep_rec_module *wanted)
+{
+	for (uint32_t i = 1; i < seep_modules_nr(); i++)
+		if (is_same_file(&config.table[i], wanted))
+			return i;
 	return 0;
 }
 
+/* Objects that have been seen in this range before. */
+static uint32_t count_generations(const struct seep_rec_module *m)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 1; i < seep_modules_nr(); i++)
+		nr += config.table[i].start < m->end && config.table[i].end > m->start;
+	return nr;
+}
+
+/* With the lock held. 0: no room. */
+static uint32_t append(struct seep_rec_module *m)
+{
+	uint32_t index = nr_modules;
+
+	if (index >= config.count)
+		return 0;
+	m->generation = count_generations(m);
+	m->first_us = config.now_us();
+	if ((uint64_t)(uintptr_t)&config >= m->start && (uint64_t)(uintptr_t)&config < m->end)
+		m->flags |= SEEP_REC_MODULE_RECORDER;
+	if (config.allocator_start >= m->start && config.allocator_start < m->end)
+		m->flags |= SEEP_REC_MODULE_ALLOCATOR;
+	config.table[index] = *m;
+	__atomic_store_n(&nr_modules, index + 1, __ATOMIC_RELEASE);
+	config.mirror(index);
+	return index;
+}
+
+static uint64_t check_of(const struct known *k)
+{
+	return (k->start ^ k->end << 1 ^ k->eh_frame_hdr << 2 ^ k->note << 3 ^ k->index << 4) * 0x9e3779b97f4a7c15ull | 1;
+}
+
+static struct known *slot_of(uint64_t start)
+{
+	return &cache[((start >> 12) * 0x9e3779b97f4a7c15ull >> 32) % CACHE_SLOTS];
+}
+
+/* Index of what is known at these addresses, if it is still the same object there; 0 otherwise. */
+static uint32_t known_index(uint64_t start, uint64_t end, uint64_t hdr)
+{
+	const struct known *slot = slot_of(start);
+	struct known k;
+
+	k.start = __atomic_load_n(&slot->start, __ATOMIC_RELAXED);
+	k.end = __atomic_load_n(&slot->end, __ATOMIC_RELAXED);
+	k.eh_frame_hdr = __atomic_load_n(&slot->eh_frame_hdr, __ATOMIC_RELAXED);
+	k.note = __atomic_load_n(&slot->note, __ATOMIC_RELAXED);
+	k.index = __atomic_load_n(&slot->index, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&slot->check, __ATOMIC_RELAXED) != check_of(&k))
+		return 0;
+	if (k.start != start || k.end != end || k.eh_frame_hdr != hdr)
+		return 0;
+	/* The note lies in the object's first page, which stays mapped while its code is on our stack. */
+	if (k.note && k.note - start <= 4096 - 32) {
+		const struct seep_rec_module *m = &config.table[k.index];
+
+		if (!is_equal(m->build_id, (const uint8_t *)(uintptr_t)k.note, m->build_id_bytes))
+			return 0;
+	}
+	return (uint32_t)k.index;
+}
+
+static void know(struct known k)
+{
+	struct known *slot = slot_of(k.start);
+
+	__atomic_store_n(&slot->check, 0ull, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->start, k.start, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->end, k.end, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->eh_frame_hdr, k.eh_frame_hdr, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->note, k.note, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->index, k.index, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->check, check_of(&k), __ATOMIC_RELAXED);
+}
+
+/* Not met at these addresses yet, or another object now. Who finds a thread appending uses no index this once. */
+static uint32_t meet(uint64_t start, uint64_t end, uint64_t hdr, uint64_t bias, const char *path, bool *no_room)
+{
+	static struct seep_rec_module m; /* the lock's holder's */
+	uint32_t unlocked = 0, index;
+	uint64_t note;
+
+	if (!__atomic_compare_exchange_n(&append_lock, &unlocked, 1u, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return 0;
+	__builtin_memset(&m, 0, sizeof(m));
+	m.start = start;
+	m.end = end;
+	m.bias = bias;
+	note = read_headers(&m);
+	fill_path(&m, path);
+	index = find_in_table(&m);
+	if (!index)
+		index = append(&m);
+	if (index)
+		know((struct known){ start, end, hdr, note, index, 0 });
+	*no_room = !index;
+	__atomic_store_n(&append_lock, 0u, __ATOMIC_RELEASE);
+	return index;
+}
+
+static void view_fill(struct seep_module_view *out, uint64_t start, uint64_t end, uint64_t hdr, uint64_t bias,
+                      const char *path)
+{
+	out->start = start;
+	out->end = end;
+	out->eh_frame_hdr = hdr;
+	out->index = known_index(start, end, hdr);
+	if (__builtin_expect(!out->index, 0))
+		out->index = meet(start, end, hdr, bias, path, &out->no_room);
+}
+
 /* ---- without _dl_find_object: a list made at start, read again when the loader's own list is consistent ---- */
+
+/* Headers and notes that are in memory at `start`; 0 if there are none. */
+static uint64_t hash_headers(uint64_t start)
+{
+	uint64_t h = 1, word;
+	uint32_t nr;
+
+	if (!seep_page_is_readable(start) || !headers_of(start, &nr))
+		return 0;
+	for (uint64_t at = 0; at < 1024; at += 8) {
+		__builtin_memcpy(&word, (const void *)(uintptr_t)(start + at), 8);
+		h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+	}
+	return h | 1;
+}
+
+/* Keeps the end of a path that is too long. */
+static void copy_path(char *out, size_t cap, const char *path)
+{
+	size_t len = text_len(path);
+
+	if (len >= cap)
+		path += len - cap + 1;
+	for (len = 0; path[len]; len++)
+		out[len] = path[len];
+	out[len] = 0;
+}
 
 static void list_object(uint64_t bias, const Elf64_Phdr *phdr, uint32_t nr, const char *path)
 {
 	struct listed *l = &list[nr_listed];
 
-	if (nr_listed >= MAX_MODULES)
+	if (nr_listed >= MAX_LISTED)
 		return;
-	*l = (struct listed){ .start = UINT64_MAX, .bias = bias, .path = path };
+	*l = (struct listed){ .start = UINT64_MAX, .bias = bias };
+	copy_path(l->path, sizeof(l->path), path);
 	for (uint32_t i = 0; i < nr; i++) {
 		uint64_t start = bias + phdr[i].p_vaddr, end = start + phdr[i].p_memsz;
 
@@ -265,8 +352,10 @@ static void list_object(uint64_t bias, const Elf64_Phdr *phdr, uint32_t nr, cons
 		if (end > l->end)
 			l->end = end;
 	}
-	if (l->start < l->end)
-		nr_listed++;
+	if (l->start >= l->end)
+		return;
+	l->headers = hash_headers(l->start);
+	__atomic_store_n(&nr_listed, nr_listed + 1, __ATOMIC_RELEASE);
 }
 
 static int list_one(struct dl_phdr_info *info, size_t size, void *data)
@@ -277,18 +366,23 @@ static int list_one(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
+/* Newest first. What has been unloaded since, and replaced by another object or by none, is taken off the list. */
 static const struct listed *listed_of(uint64_t pc)
 {
-	for (uint32_t i = __atomic_load_n(&nr_listed, __ATOMIC_ACQUIRE); i-- > 0;) /* newest first */
-		if (pc >= list[i].start && pc < list[i].end)
+	for (uint32_t i = __atomic_load_n(&nr_listed, __ATOMIC_ACQUIRE); i-- > 0;) {
+		if (pc < list[i].start || pc >= list[i].end)
+			continue;
+		if (hash_headers(list[i].start) == list[i].headers)
 			return &list[i];
+		list[i].end = 0;
+	}
 	return NULL;
 }
 
 static bool is_listed(const struct link_map *map)
 {
 	for (uint32_t i = 0; i < nr_listed; i++)
-		if (list[i].dynamic == (uint64_t)(uintptr_t)map->l_ld && list[i].bias == map->l_addr)
+		if (list[i].end && list[i].dynamic == (uint64_t)(uintptr_t)map->l_ld && list[i].bias == map->l_addr)
 			return true;
 	return false;
 }
@@ -303,7 +397,7 @@ static void list_again(void)
 	    !__atomic_compare_exchange_n(&list_lock, &unlocked, 1u, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return;
 	map = debug->r_map;
-	for (uint32_t n = 0; map && n < 4 * MAX_MODULES && seep_page_is_readable((uint64_t)(uintptr_t)map); n++) {
+	for (uint32_t n = 0; map && n < 4 * MAX_LISTED && seep_page_is_readable((uint64_t)(uintptr_t)map); n++) {
 		const Elf64_Phdr *phdr;
 		uint32_t nr;
 
@@ -361,11 +455,7 @@ static void find_in_list(uint64_t pc, struct seep_module_view *out)
 	}
 	if (!l)
 		return;
-	out->start = l->start;
-	out->end = l->end;
-	out->eh_frame_hdr = l->eh_frame_hdr;
-	out->index = index_of(l->start, l->end, l->eh_frame_hdr, l->bias, l->path);
-	out->no_room = !out->index;
+	view_fill(out, l->start, l->end, l->eh_frame_hdr, l->bias, l->path);
 }
 
 void seep_module_find(uint64_t pc, struct seep_module_view *out)
@@ -378,10 +468,6 @@ void seep_module_find(uint64_t pc, struct seep_module_view *out)
 		find_in_list(pc, out);
 		return;
 	}
-	out->start = object.start;
-	out->end = object.end;
-	out->eh_frame_hdr = object.eh_frame_hdr;
-	out->index = index_of(object.start, object.end, object.eh_frame_hdr, object.map->l_addr,
-	                      object.map->l_name ? object.map->l_name : "");
-	out->no_room = !out->index;
+	view_fill(out, object.start, object.end, object.eh_frame_hdr, object.map->l_addr,
+	          object.map->l_name ? object.map->l_name : "");
 }

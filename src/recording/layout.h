@@ -163,7 +163,10 @@ struct seep_rec_period {
 };
 enum { SEEP_REC_CAUSE_START = 1, SEEP_REC_CAUSE_CONTROL = 2, SEEP_REC_CAUSE_FULL = 3, SEEP_REC_CAUSE_FORK = 4 };
 
-/* One loaded object in one generation. 384 bytes. Offset + start_vaddr = address in the ELF file. */
+/*
+ * One loaded object in one generation. 384 bytes. Offset + start − bias = address in the ELF file. The same file loaded
+ * again, at whatever address, is the same module: start, end and bias are those of its first time.
+ */
 struct seep_rec_module {
 	uint64_t start, end;   /* address range in the process */
 	uint64_t bias;         /* address in the process minus address in the ELF file */
