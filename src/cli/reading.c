@@ -68,8 +68,11 @@ static void fill_source(struct reading *reading, const struct cli_target *t, str
 
 	*s = (struct seep_source){ .name = t->label, .path = t->path, .id = "", .state = "" };
 	s->age_s = s->inuse_bytes = s->inuse_bytes_stderr = s->estimated_since_s = NAN;
-	if (!r)
+	s->is_profile = !r;
+	if (!r) {
+		s->period = t->profile && t->profile->period > 0 ? (uint64_t)t->profile->period : 0;
 		return;
+	}
 	cli_end_of(&reading->ends, r, &end);
 	inuse = seep_recording_inuse(r, (uint8_t)o->kind);
 	s->name = r->header.name;
@@ -108,7 +111,7 @@ static void fill_losses(struct reading *r)
 	}
 }
 
-/* The longest mean distance between samples that was ever in force: what may be hidden where no sample is. */
+/* The longest period that was ever in force: what may be hidden where no sample is. NaN: errors are not known. */
 static double longest_period(const struct cli_targets *t)
 {
 	uint64_t max = 0;
@@ -116,9 +119,11 @@ static double longest_period(const struct cli_targets *t)
 	for (size_t i = 0; i < t->nr; i++) {
 		const struct seep_recording *r = t->items[i].recording;
 
-		if (r && r->status.period > max)
+		if (!r)
+			return NAN;
+		if (r->status.period > max)
 			max = r->status.period;
-		for (size_t k = 0; r && k < r->nr_periods; k++)
+		for (size_t k = 0; k < r->nr_periods; k++)
 			if (r->periods[k].period > max)
 				max = r->periods[k].period;
 	}
@@ -137,6 +142,15 @@ static void warn_of_holes(struct reading *r)
 	}
 }
 
+/* The largest first; what is not known last. */
+static int compare_sources(const void *a, const void *b)
+{
+	const struct seep_source *s = a, *t = b;
+	double x = isnan(s->inuse_bytes) ? -1 : s->inuse_bytes, y = isnan(t->inuse_bytes) ? -1 : t->inuse_bytes;
+
+	return x == y ? strcmp(s->path, t->path) : (x < y) - (x > y);
+}
+
 static void fill_head(struct reading *r, const char *verb)
 {
 	const struct reading_options *o = r->options;
@@ -144,6 +158,7 @@ static void fill_head(struct reading *r, const char *verb)
 	r->sources = cli_alloc(r->targets.nr, sizeof(*r->sources));
 	for (size_t i = 0; i < r->targets.nr; i++)
 		fill_source(r, &r->targets.items[i], &r->sources[i]);
+	qsort(r->sources, r->targets.nr, sizeof(*r->sources), compare_sources);
 	r->head.verb = verb;
 	r->head.kind = word_of(reading_kind_words, o->kind);
 	r->head.sources = r->sources;

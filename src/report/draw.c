@@ -68,7 +68,7 @@ char *draw_error(char out[DRAW_MAX], const struct seep_profile *p, uint32_t type
 	double low, high;
 
 	out[0] = '\0';
-	if (!f->nr && f->value == 0 && period <= 1)
+	if (isnan(period) || (!f->nr && f->value == 0 && period <= 1))
 		return out;
 	if (!f->nr && !is_bytes) /* how many blocks go unseen depends on their size: not known */
 		return out;

@@ -9,6 +9,10 @@ static unsigned write_period(FILE *out, const struct seep_source *s)
 	char period[SEEP_UNIT_MAX], since[SEEP_UNIT_MAX];
 
 	seep_format_bytes(period, (double)s->period);
+	if (s->is_profile) {
+		fprintf(out, s->period > 1 ? "a profile, one sample per %s\n" : "a profile\n", period);
+		return 1;
+	}
 	if (isnan(s->estimated_since_s))
 		fputs("exact: every allocation was recorded", out);
 	else if (s->estimated_since_s > 0)

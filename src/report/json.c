@@ -43,6 +43,8 @@ static void write_figure(struct seep_json *j, const struct seep_profile *p, uint
 	const char *key = draw_type_key(p, type);
 
 	seep_json_double(j, key, f->value);
+	if (isnan(o->period))
+		return;
 	write_suffixed(j, key, "_stderr", sqrt(f->variance));
 	if (o->with_errors)
 		write_interval(j, p, type, f, o->period);
@@ -71,8 +73,10 @@ static void write_source(struct seep_json *j, const char *name, const struct see
 	write_known(j, "age_s", s->age_s);
 	if (s->period)
 		seep_json_u64(j, "period_bytes", s->period);
-	seep_json_bool(j, "off", s->is_off);
-	seep_json_bool(j, "exact", isnan(s->estimated_since_s));
+	if (!s->is_profile) {
+		seep_json_bool(j, "off", s->is_off);
+		seep_json_bool(j, "exact", isnan(s->estimated_since_s));
+	}
 	write_known(j, "estimated_since_s", s->estimated_since_s);
 	write_known(j, "inuse_bytes", s->inuse_bytes);
 	write_known(j, "inuse_bytes_stderr", s->inuse_bytes_stderr);

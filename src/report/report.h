@@ -68,6 +68,7 @@ struct seep_source {                  /* one process whose memory was read; unkn
 	double age_s;             /* from its start to its last event */
 	uint64_t period;          /* mean bytes between samples now; 1 every allocation; 0 unknown */
 	bool is_off;              /* recording is switched off now */
+	bool is_profile;          /* a profile of another tool: neither times nor errors are known */
 	double estimated_since_s; /* seconds since its start; NaN: every figure is exact */
 	double inuse_bytes, inuse_bytes_stderr;
 };
@@ -99,7 +100,8 @@ struct seep_report_options {
 	enum seep_granularity by;
 	size_t nr_rows;            /* 0: all; SEEP_ROWS_DEFAULT: 20, or what the terminal has room for */
 	bool with_errors;          /* 95 % intervals */
-	double outlived_s, period; /* as given to analyse; the mean bytes between samples, for empty intervals */
+	double outlived_s, period; /* as given to analyse; the mean bytes between samples, for empty intervals; NaN:
+	                              errors are not known */
 	double min_value;          /* as given to analyse */
 	double min_share;          /* tree: calls with less of the total are hidden and counted */
 };

@@ -147,8 +147,8 @@ static void write_rest(FILE *out, const struct seep_profile *p, const struct see
 		fprintf(out, "%zu rows with cum below %s hidden (--min): %s, %s of the total\n", t->nr_hidden,
 		        draw_value(least, p, o->type, o->min_value), draw_value(value, p, o->type, total - sum),
 		        draw_share(share, total - sum, total));
-	if (!t->nr_rows && !t->nr_hidden)
-		fputs("nothing was recorded\n", out);
+	if (!t->nr_rows && !(o->min_value > 0))
+		fprintf(out, "nothing is %s\n", draw_type_words(p, o->type));
 }
 
 enum seep_status seep_report_top(FILE *out, const struct seep_head *head, const struct seep_profile *p,
