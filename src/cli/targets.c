@@ -75,7 +75,7 @@ static int load_or_say(struct cli_targets *t, const char *path)
 	struct seep_error err = { .status = SEEP_OK };
 	int rc = cli_load_recording(t, path, &err);
 
-	return rc == CLI_OK ? rc : cli_fail(path, &err);
+	return rc == CLI_OK ? rc : cli_fail(NULL, &err); /* which names the file */
 }
 
 static void add_profile(struct cli_targets *t, const char *path, struct seep_profile *p)
@@ -98,14 +98,14 @@ static int load_bytes(struct cli_targets *t, const char *path, const uint8_t *by
 
 	if (!seep_recording_is(bytes, len) && seep_pprof_is(bytes, len)) {
 		if (seep_pprof_read(name, bytes, len, &p, &err) != SEEP_OK)
-			return cli_fail(name, &err);
+			return cli_fail(NULL, &err);
 		add_profile(t, path, p);
 		return CLI_OK;
 	}
 	if (seep_recording_parse(name, bytes, len, &r, &err) == SEEP_ERR_TRUNCATED && r)
 		warn_of_cut(t, name, r);
 	if (!r)
-		return cli_fail(name, &err);
+		return cli_fail(NULL, &err);
 	add_recording(t, path, r);
 	return CLI_OK;
 }
