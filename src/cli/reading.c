@@ -173,6 +173,8 @@ static void fill_options(struct reading *r)
 	const struct reading_options *o = r->options;
 	double min_value = o->min_value == READING_MIN_UNSET ? 0 : (double)o->min_value;
 
+	double period = longest_period(&r->targets);
+
 	r->head.warnings = (const char *const *)r->targets.warnings;
 	r->head.nr_warnings = r->targets.nr_warnings;
 	r->analyse = (struct seep_analyse_options){
@@ -186,9 +188,9 @@ static void fill_options(struct reading *r)
 		.type = (uint32_t)o->type,
 		.by = (enum seep_granularity)o->by,
 		.nr_rows = o->nr_rows > SIZE_MAX ? SIZE_MAX : (size_t)o->nr_rows,
-		.with_errors = o->with_errors,
+		.with_errors = o->with_errors && !isnan(period),
 		.outlived_s = o->outlived_s,
-		.period = longest_period(&r->targets),
+		.period = period,
 		.min_value = min_value,
 	};
 }

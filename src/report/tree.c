@@ -39,6 +39,11 @@ static bool has_errors(const struct drawing *d)
 	return d->o->with_errors;
 }
 
+static bool has_ages(const struct drawing *d)
+{
+	return d->p->samples.age_s != NULL;
+}
+
 static double total_of(const struct drawing *d)
 {
 	return d->t->table->total[d->o->type].value;
@@ -59,7 +64,8 @@ static void add_figures(struct drawing *d, const struct seep_node *n)
 		seep_text_table_add(d->text, "%s", draw_error(text, d->p, d->o->type, &n->cum, d->o->period));
 	seep_text_table_add(d->text, "%s", draw_share(text, n->cum.value, total_of(d)));
 	seep_text_table_add(d->text, "%s", draw_value(text, d->p, d->o->type, n->flat.value));
-	seep_text_table_add(d->text, "%s", draw_age(text, n->age_median_s));
+	if (has_ages(d))
+		seep_text_table_add(d->text, "%s", draw_age(text, n->age_median_s));
 }
 
 static void add_node(struct drawing *d, const char *indent, uint32_t node)
@@ -84,7 +90,8 @@ static void add_hidden(struct drawing *d, const char *indent, const struct branc
 		seep_text_table_add(d->text, "%s", "");
 	seep_text_table_add(d->text, "%s", draw_share(text, b->hidden_value, total_of(d)));
 	seep_text_table_add(d->text, "%s", "");
-	seep_text_table_add(d->text, "%s", "");
+	if (has_ages(d))
+		seep_text_table_add(d->text, "%s", "");
 	snprintf(text, sizeof(text), "(%zu smaller call%s hidden)", b->nr_hidden, b->nr_hidden == 1 ? "" : "s");
 	seep_text_table_add_indented(d->text, indent, text);
 	seep_text_table_add(d->text, "%s", "");
@@ -216,7 +223,7 @@ static size_t choose_columns(struct drawing *d)
 	size_t nr = 0;
 
 	for (int id = 0; id < NR_COLUMNS; id++)
-		if (id != CUM_ERROR || has_errors(d))
+		if ((id != CUM_ERROR || has_errors(d)) && (id != AGE || has_ages(d)))
 			d->columns[nr++] = all_columns[id];
 	return nr;
 }
