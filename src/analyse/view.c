@@ -120,8 +120,8 @@ static bool expand_locations(struct view *v)
 }
 
 /*
- * How many rows at the leaf are allocators, containers and runtimes to be folded. Where all are, the outermost that does
- * not just start the program stays, so that no byte is lost.
+ * How many rows at the leaf are allocators, containers and runtimes to be folded. Where all are, the outermost that
+ * does not just start the program stays, so that no byte is lost.
  */
 static uint32_t nr_folded(const struct view *v, const uint32_t *rows, uint32_t nr)
 {

@@ -53,8 +53,8 @@ static inline const struct seep_figure *view_figure(const struct view *v, size_t
 bool view_is_empty(const struct view *v, size_t stack);
 
 /*
- * Ages by anything that stacks belong to. Stack s belongs to groups[ranges[s].first …]; gives each of nr_groups groups the
- * byte-weighted median age of its live rows and the share older than o->outlived_s, NaN where nothing is known.
+ * Ages by anything that stacks belong to. Stack s belongs to groups[ranges[s].first …]; gives each of nr_groups groups
+ * the byte-weighted median age of its live rows and the share older than o->outlived_s, NaN where nothing is known.
  */
 struct view_ages {
 	double *median, *outlived;

@@ -152,10 +152,8 @@ static bool holds_functions(int tag)
 	case DW_TAG_union_type:
 	case DW_TAG_enumeration_type:
 	case DW_TAG_subprogram: /* nested functions, and functions of local classes */
-	case DW_TAG_lexical_block:
-		return true;
-	default:
-		return false;
+	case DW_TAG_lexical_block: return true;
+	default: return false;
 	}
 }
 
@@ -232,10 +230,8 @@ static bool has_scopes(Dwarf_Die *die)
 	case DW_LANG_C_plus_plus_14:
 	case 0x2a: /* C++17, C++20: newer than libdw 0.188 */
 	case 0x2b:
-	case DW_LANG_Rust:
-		return true;
-	default:
-		return false;
+	case DW_LANG_Rust: return true;
+	default: return false;
 	}
 }
 

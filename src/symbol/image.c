@@ -32,8 +32,8 @@ static int open_alternate(const struct image *im, const char *debug_file, const 
 }
 
 /*
- * Asked for the debug file, and once more (then with crc 0) for the file that dwz moved common parts to: `link` is its path, and
- * whether it is the right one is checked when all is open.
+ * Asked for the debug file, and once more (then with crc 0) for the file that dwz moved common parts to: `link` is its
+ * path, and whether it is the right one is checked when all is open.
  */
 static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base, const char *file,
                           const char *link, GElf_Word crc, char **found)
@@ -69,7 +69,8 @@ static bool is_alternate(Dwarf *alternate, const void *want, size_t len)
 	return nr > 0 && (size_t)nr == len && !memcmp(bits, want, len);
 }
 
-/* False when the debug information leans on a file that dwz made and the one at hand is another: its names would be wrong. */
+/* False when the debug information leans on a file that dwz made and the one at hand is another: its names would be
+ * wrong. */
 static bool has_right_alternate(Dwarf *dwarf)
 {
 	const char *name;

@@ -10,8 +10,8 @@
 struct image;
 
 /*
- * Opens the file at `fd` (taken over in any case). `hex` is its build id ("" none); `locator` finds its debug file and must stay.
- * NULL when memory is out or elfutils cannot read it; then *why says so.
+ * Opens the file at `fd` (taken over in any case). `hex` is its build id ("" none); `locator` finds its debug file and
+ * must stay. NULL when memory is out or elfutils cannot read it; then *why says so.
  */
 struct image *image_open(struct locator *locator, int fd, const char *path, const char *hex, const char **why);
 void image_close(struct image *im);

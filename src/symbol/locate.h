@@ -1,5 +1,6 @@
 /*
- * Finding the ELF file that a mapping was made from, and its separate debug file, always by build id. Private to symbol/.
+ * Finding the ELF file that a mapping was made from, and its separate debug file, always by build id. Private to
+ * symbol/.
  */
 #ifndef SEEP_SYMBOL_LOCATE_H
 #define SEEP_SYMBOL_LOCATE_H
@@ -82,8 +83,8 @@ struct located {
 /* The file of a mapping; `hex` "" when its build id is not known: then only a file that has none is used. */
 void locate_file(struct locator *l, const char *path, const char *hex, struct located *out);
 /*
- * The separate debug file for build id `hex`: in .build-id directories, --symbol-path, debuginfod; with "" or as a last resort by
- * .gnu_debuglink's name and CRC beside `file`. -1 when there is none.
+ * The separate debug file for build id `hex`: in .build-id directories, --symbol-path, debuginfod; with "" or as a last
+ * resort by .gnu_debuglink's name and CRC beside `file`. -1 when there is none.
  */
 int locate_debuginfo(struct locator *l, const char *file, const char *hex, const char *link, uint32_t crc,
                      const char **path);

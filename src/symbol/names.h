@@ -42,7 +42,8 @@ struct name_frame {
 
 struct debuginfo;
 
-/* NULL when memory is out. `dwarf` must stay; `bias` is what its addresses lack. `symtab` helps where DWARF has no linkage name. */
+/* NULL when memory is out. `dwarf` must stay; `bias` is what its addresses lack. `symtab` helps where DWARF has no
+ * linkage name. */
 struct debuginfo *debuginfo_new(Dwarf *dwarf, uint64_t bias, const struct symtab *symtab);
 void debuginfo_free(struct debuginfo *d);
 /* Frames at an address, innermost first; 0 when no function is known there. At most NAME_MAX_FRAMES. */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * Walks a demangled name component by component. `out` is where the name without arguments is built; it is never longer than
- * the text it is built from.
+ * Walks a demangled name component by component. `out` is where the name without arguments is built; it is never longer
+ * than the text it is built from.
  */
 struct walker {
 	const char *at;
@@ -122,16 +122,10 @@ static bool step(struct walker *w)
 		return true;
 	}
 	switch (*w->at) {
-	case '<':
-		w->at = skip_group(w->at);
-		return true;
-	case '{':
-		copy_braces(w);
-		return true;
-	case '(':
-		return pass_parenthesis(w);
-	case '[':
-		return false;
+	case '<': w->at = skip_group(w->at); return true;
+	case '{': copy_braces(w); return true;
+	case '(': return pass_parenthesis(w);
+	case '[': return false;
 	case ' ':
 		/* What was before is a return type, or a clone suffix follows. */
 		if (w->at[1] == '[' || w->at[1] == '\0')
@@ -141,12 +135,8 @@ static bool step(struct walker *w)
 			w->len = 0;
 		return true;
 	case '*':
-	case '&':
-		w->at++;
-		return true;
-	default:
-		copy(w, 1);
-		return true;
+	case '&': w->at++; return true;
+	default: copy(w, 1); return true;
 	}
 }
 

@@ -65,9 +65,7 @@ static void add_scope(struct seep_buf *b, Dwarf_Die *scope, unsigned nesting)
 	bool is_const;
 
 	switch (tag) {
-	case DW_TAG_namespace:
-		add(b, name ? name : "(anonymous namespace)");
-		break;
+	case DW_TAG_namespace: add(b, name ? name : "(anonymous namespace)"); break;
 	case DW_TAG_structure_type:
 	case DW_TAG_class_type:
 	case DW_TAG_union_type:
@@ -83,13 +81,13 @@ static void add_scope(struct seep_buf *b, Dwarf_Die *scope, unsigned nesting)
 		if (!signature_is_plain(scope))
 			add_arguments(b, scope, &is_const, nesting);
 		break;
-	default:
-		return;
+	default: return;
 	}
 	add(b, "::");
 }
 
-/* Of the children of `parent` the one that is or holds the entry at `offset`: they stand in the order of their offsets. */
+/* Of the children of `parent` the one that is or holds the entry at `offset`: they stand in the order of their offsets.
+ */
 static bool child_towards(Dwarf_Die *parent, Dwarf_Off offset, Dwarf_Die *out)
 {
 	Dwarf_Die child;
@@ -124,18 +122,12 @@ static void add_scopes(struct seep_buf *b, Dwarf_Die *die, unsigned nesting)
 static const char *suffix_of(int tag)
 {
 	switch (tag) {
-	case DW_TAG_pointer_type:
-		return "*";
-	case DW_TAG_reference_type:
-		return "&";
-	case DW_TAG_rvalue_reference_type:
-		return "&&";
-	case DW_TAG_const_type:
-		return " const";
-	case DW_TAG_volatile_type:
-		return " volatile";
-	default:
-		return "";
+	case DW_TAG_pointer_type: return "*";
+	case DW_TAG_reference_type: return "&";
+	case DW_TAG_rvalue_reference_type: return "&&";
+	case DW_TAG_const_type: return " const";
+	case DW_TAG_volatile_type: return " volatile";
+	default: return "";
 	}
 }
 
@@ -178,9 +170,7 @@ static bool add_type(struct seep_buf *b, Dwarf_Die *type, unsigned nesting)
 	name = dwarf_diename(type);
 	switch (dwarf_tag(type)) {
 	case DW_TAG_base_type:
-	case DW_TAG_unspecified_type:
-		add(b, name ? name : "?");
-		return name != NULL;
+	case DW_TAG_unspecified_type: add(b, name ? name : "?"); return name != NULL;
 	case DW_TAG_structure_type:
 	case DW_TAG_class_type:
 	case DW_TAG_union_type:
@@ -194,10 +184,8 @@ static bool add_type(struct seep_buf *b, Dwarf_Die *type, unsigned nesting)
 	case DW_TAG_const_type:
 	case DW_TAG_volatile_type:
 	case DW_TAG_restrict_type:
-	case DW_TAG_typedef:
-		return add_derived_type(b, type, nesting + 1);
-	default:
-		return false;
+	case DW_TAG_typedef: return add_derived_type(b, type, nesting + 1);
+	default: return false;
 	}
 }
 

@@ -209,7 +209,8 @@ static void a_debug_link_without_build_id_needs_its_crc(void)
 {
 	char warning[256], path[256];
 
-	shell("cd %s && objcopy --remove-section=.note.gnu.build-id %s noid && objcopy --only-keep-debug noid noid.debug 2>/dev/null && "
+	shell("cd %s && objcopy --remove-section=.note.gnu.build-id %s noid && "
+	      "objcopy --only-keep-debug noid noid.debug 2>/dev/null && "
 	      "strip noid && objcopy --add-gnu-debuglink=noid.debug noid",
 	      dir, fixture);
 	snprintf(path, sizeof(path), "%s/noid", dir);
