@@ -439,6 +439,9 @@ void seep_modules_init(const struct seep_modules_config *c)
 
 	config = *c;
 	vdso_start = getauxval(AT_SYSINFO_EHDR);
+#ifdef SEEP_WITHOUT_FIND_OBJECT /* tests: as on a C library before glibc 2.35 */
+	symbol.address = NULL;
+#endif
 	if (symbol.address)
 		__builtin_memcpy(&find_object, &symbol.address, sizeof(find_object));
 	find_debug();
