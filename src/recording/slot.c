@@ -100,10 +100,10 @@ static void note_torn(struct reading *in, uint64_t idx)
 	in->torn[in->nr_torn++] = idx;
 }
 
-static void read_chunks(struct reading *in, size_t nr, uint8_t *chunk)
+/* `chunk` has room for `step` entries. */
+static void read_chunks(struct reading *in, size_t nr, uint8_t *chunk, size_t step)
 {
 	size_t entry_bytes = (size_t)in->table->slot_bytes * in->table->nr_copies;
-	size_t step = CHUNK_BYTES / entry_bytes;
 
 	for (size_t first = 0; first < nr && !in->is_out_of_memory; first += step) {
 		size_t want = nr - first < step ? nr - first : step;
@@ -165,16 +165,17 @@ enum seep_status slots_read(const struct source *s, const struct slot_table *tab
                             uint64_t limit, size_t *nr_torn, struct seep_error *err)
 {
 	struct reading in = { .source = s, .table = table, .r = r, .salt = r->header.salt };
-	size_t nr = slots_count(s, table, r, limit);
+	size_t nr = slots_count(s, table, r, limit), entry_bytes = (size_t)table->slot_bytes * table->nr_copies;
+	size_t step = nr < CHUNK_BYTES / entry_bytes ? nr : CHUNK_BYTES / entry_bytes;
 	uint8_t *chunk;
 
 	if (!nr)
 		return SEEP_OK;
 	in.section = header_section(&r->header, table->kind);
-	chunk = malloc(CHUNK_BYTES);
+	chunk = malloc(step * entry_bytes);
 	if (!chunk)
 		return seep_fail(err, SEEP_ERR_NOMEM, "cannot read '%s': out of memory", s->name);
-	read_chunks(&in, nr, chunk);
+	read_chunks(&in, nr, chunk, step);
 	free(chunk);
 	retry(&in);
 	*nr_torn += in.nr_torn + in.nr_hopeless;

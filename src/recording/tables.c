@@ -284,10 +284,10 @@ static enum seep_status read_sections(const struct source *s, struct seep_record
 /* A part of the frames section; stacks mostly come in the order of their frames. */
 struct window {
 	const struct source *source;
-	const struct seep_rec_section *section;
+	const struct seep_rec_section *section; /* NULL: the recording has none */
 	uint64_t first;
-	size_t nr, cap_frames;
-	uint64_t frames[WINDOW_FRAMES];
+	size_t nr, room, cap_frames;
+	uint64_t *frames; /* `nr` of at most `room` */
 };
 
 static const uint64_t *look_up(struct window *w, uint64_t first, size_t nr)
@@ -295,11 +295,10 @@ static const uint64_t *look_up(struct window *w, uint64_t first, size_t nr)
 	if (!w->section || first >= w->section->count || nr > w->section->count - first)
 		return NULL;
 	if (first < w->first || first + nr > w->first + w->nr) {
-		size_t want =
-			w->section->count - first < WINDOW_FRAMES ? (size_t)(w->section->count - first) : WINDOW_FRAMES;
+		size_t left = w->section->count - first < w->room ? (size_t)(w->section->count - first) : w->room;
 
 		w->first = first;
-		w->nr = source_read(w->source, w->section->offset + 8 * first, w->frames, 8 * want) / 8;
+		w->nr = source_read(w->source, w->section->offset + 8 * first, w->frames, 8 * left) / 8;
 	}
 	return nr <= w->nr ? w->frames + (first - w->first) : NULL;
 }
@@ -327,18 +326,16 @@ static bool read_frames_of(struct window *w, struct seep_recording *r, struct se
 
 static bool read_frames(const struct source *s, struct seep_recording *r)
 {
-	struct window *w = malloc(sizeof(*w));
-	bool is_done = w != NULL;
+	struct window w = { .source = s, .section = header_section(&r->header, SEEP_REC_SEC_FRAMES) };
+	bool is_done;
 
-	if (w) {
-		w->source = s;
-		w->section = header_section(&r->header, SEEP_REC_SEC_FRAMES);
-		w->first = w->nr = w->cap_frames = 0;
-	}
+	w.room = w.section && w.section->count < WINDOW_FRAMES ? (size_t)w.section->count : WINDOW_FRAMES;
+	w.frames = malloc(8 * w.room + 8);
+	is_done = w.frames != NULL;
 	for (size_t i = 0; is_done && i < r->nr_stacks; i++)
 		if (r->stacks[i].nr_frames)
-			is_done = read_frames_of(w, r, &r->stacks[i]);
-	free(w);
+			is_done = read_frames_of(&w, r, &r->stacks[i]);
+	free(w.frames);
 	return is_done;
 }
 
