@@ -8,14 +8,21 @@
 
 #define MAX_NESTING 16
 #define MAX_DEPTH 64
+#define MAX_TYPES 1000
 
-static void add(struct seep_buf *b, const char *text)
+/* A name in the making. Types may refer to each other at will in a made-up file: `nr_types` bounds the work. */
+struct writer {
+	struct seep_buf b;
+	unsigned nr_types;
+};
+
+static void add(struct writer *w, const char *text)
 {
-	seep_buf_add(b, text, strlen(text));
+	seep_buf_add(&w->b, text, strlen(text));
 }
 
-static bool add_type(struct seep_buf *b, Dwarf_Die *type, unsigned nesting);
-static void add_arguments(struct seep_buf *b, Dwarf_Die *function, bool *is_const, unsigned nesting);
+static bool add_type(struct writer *w, Dwarf_Die *type, unsigned nesting);
+static void add_arguments(struct writer *w, Dwarf_Die *function, bool *is_const, unsigned nesting);
 
 /* What `attr` of an entry refers to; false when it has none. */
 static bool refers_to(Dwarf_Die *die, unsigned attr, Dwarf_Die *out)
@@ -38,7 +45,7 @@ bool signature_is_plain(Dwarf_Die *function)
 }
 
 /* A type without a name is a lambda's where it holds the call operator: "{lambda(int)}". */
-static bool add_lambda(struct seep_buf *b, Dwarf_Die *type, unsigned nesting)
+static bool add_lambda(struct writer *w, Dwarf_Die *type, unsigned nesting)
 {
 	Dwarf_Die member;
 
@@ -50,40 +57,40 @@ static bool add_lambda(struct seep_buf *b, Dwarf_Die *type, unsigned nesting)
 
 		if (!name || strcmp(name, "operator()") != 0)
 			continue;
-		add(b, "{lambda");
-		add_arguments(b, &member, &is_const, nesting);
-		add(b, "}");
+		add(w, "{lambda");
+		add_arguments(w, &member, &is_const, nesting);
+		add(w, "}");
 		return true;
 	} while (dwarf_siblingof(&member, &member) == 0);
 	return false;
 }
 
-static void add_scope(struct seep_buf *b, Dwarf_Die *scope, unsigned nesting)
+static void add_scope(struct writer *w, Dwarf_Die *scope, unsigned nesting)
 {
 	const char *name = dwarf_diename(scope);
 	int tag = dwarf_tag(scope);
 	bool is_const;
 
 	switch (tag) {
-	case DW_TAG_namespace: add(b, name ? name : "(anonymous namespace)"); break;
+	case DW_TAG_namespace: add(w, name ? name : "(anonymous namespace)"); break;
 	case DW_TAG_structure_type:
 	case DW_TAG_class_type:
 	case DW_TAG_union_type:
 	case DW_TAG_enumeration_type:
 		/* GCC names a lambda's type "<lambda(int)>". */
 		if (name && *name != '<')
-			add(b, name);
-		else if (!add_lambda(b, scope, nesting))
-			add(b, "{unnamed}");
+			add(w, name);
+		else if (!add_lambda(w, scope, nesting))
+			add(w, "{unnamed}");
 		break;
 	case DW_TAG_subprogram:
-		add(b, name ? name : "{unnamed}");
+		add(w, name ? name : "{unnamed}");
 		if (!signature_is_plain(scope))
-			add_arguments(b, scope, &is_const, nesting);
+			add_arguments(w, scope, &is_const, nesting);
 		break;
 	default: return;
 	}
-	add(b, "::");
+	add(w, "::");
 }
 
 /* Of the children of `parent` the one that is or holds the entry at `offset`: they stand in the order of their offsets.
@@ -101,7 +108,7 @@ static bool child_towards(Dwarf_Die *parent, Dwarf_Off offset, Dwarf_Die *out)
 }
 
 /* The scopes around an entry, outermost first. They stand around its declaration. */
-static void add_scopes(struct seep_buf *b, Dwarf_Die *die, unsigned nesting)
+static void add_scopes(struct writer *w, Dwarf_Die *die, unsigned nesting)
 {
 	Dwarf_Die declaration, scope, child;
 	Dwarf_Off offset;
@@ -114,7 +121,7 @@ static void add_scopes(struct seep_buf *b, Dwarf_Die *die, unsigned nesting)
 	for (unsigned depth = 0; depth < MAX_DEPTH && child_towards(&scope, offset, &child); depth++) {
 		if (dwarf_dieoffset(&child) == offset)
 			break;
-		add_scope(b, &child, nesting);
+		add_scope(w, &child, nesting);
 		scope = child;
 	}
 }
@@ -140,51 +147,51 @@ static bool is_nameless_type(Dwarf_Die *die)
 }
 
 /* A type made from another: pointers and such follow it, a typedef is what it stands for unless that has no name. */
-static bool add_derived_type(struct seep_buf *b, Dwarf_Die *type, unsigned nesting)
+static bool add_derived_type(struct writer *w, Dwarf_Die *type, unsigned nesting)
 {
 	Dwarf_Die inner;
 	int tag = dwarf_tag(type);
 	bool has_inner = refers_to(type, DW_AT_type, &inner);
 
 	if (tag == DW_TAG_typedef && has_inner && is_nameless_type(&inner)) {
-		add_scopes(b, type, nesting);
-		add(b, dwarf_diename(type) ? dwarf_diename(type) : "{unnamed}");
+		add_scopes(w, type, nesting);
+		add(w, dwarf_diename(type) ? dwarf_diename(type) : "{unnamed}");
 		return true;
 	}
-	if (!add_type(b, has_inner ? &inner : NULL, nesting))
+	if (!add_type(w, has_inner ? &inner : NULL, nesting))
 		return false;
-	add(b, suffix_of(tag));
+	add(w, suffix_of(tag));
 	return true;
 }
 
-static bool add_type(struct seep_buf *b, Dwarf_Die *type, unsigned nesting)
+static bool add_type(struct writer *w, Dwarf_Die *type, unsigned nesting)
 {
 	const char *name;
 
-	if (nesting > MAX_NESTING)
+	if (nesting > MAX_NESTING || ++w->nr_types > MAX_TYPES)
 		return false;
 	if (!type) {
-		add(b, "void");
+		add(w, "void");
 		return true;
 	}
 	name = dwarf_diename(type);
 	switch (dwarf_tag(type)) {
 	case DW_TAG_base_type:
-	case DW_TAG_unspecified_type: add(b, name ? name : "?"); return name != NULL;
+	case DW_TAG_unspecified_type: add(w, name ? name : "?"); return name != NULL;
 	case DW_TAG_structure_type:
 	case DW_TAG_class_type:
 	case DW_TAG_union_type:
 	case DW_TAG_enumeration_type:
-		add_scopes(b, type, nesting + 1);
-		add(b, name && *name != '<' ? name : "");
-		return (name && *name != '<') || add_lambda(b, type, nesting + 1);
+		add_scopes(w, type, nesting + 1);
+		add(w, name && *name != '<' ? name : "");
+		return (name && *name != '<') || add_lambda(w, type, nesting + 1);
 	case DW_TAG_pointer_type:
 	case DW_TAG_reference_type:
 	case DW_TAG_rvalue_reference_type:
 	case DW_TAG_const_type:
 	case DW_TAG_volatile_type:
 	case DW_TAG_restrict_type:
-	case DW_TAG_typedef: return add_derived_type(b, type, nesting + 1);
+	case DW_TAG_typedef: return add_derived_type(w, type, nesting + 1);
 	default: return false;
 	}
 }
@@ -219,24 +226,24 @@ static bool is_const_object(Dwarf_Die *argument)
 	return refers_to(&pointer, DW_AT_type, &object) && dwarf_tag(&object) == DW_TAG_const_type;
 }
 
-static bool add_argument(struct seep_buf *b, Dwarf_Die *argument, unsigned nesting)
+static bool add_argument(struct writer *w, Dwarf_Die *argument, unsigned nesting)
 {
 	Dwarf_Die type;
 
 	if (!refers_to(argument, DW_AT_type, &type))
 		return false;
 	without_own_qualifiers(&type);
-	return add_type(b, &type, nesting);
+	return add_type(w, &type, nesting);
 }
 
-static void add_arguments(struct seep_buf *b, Dwarf_Die *function, bool *is_const, unsigned nesting)
+static void add_arguments(struct writer *w, Dwarf_Die *function, bool *is_const, unsigned nesting)
 {
-	size_t start = b->len;
+	size_t start = w->b.len;
 	bool is_first = true, ok = nesting <= MAX_NESTING;
 	Dwarf_Die child;
 
 	*is_const = false;
-	add(b, "(");
+	add(w, "(");
 	if (ok && dwarf_child(function, &child) == 0) {
 		do {
 			int tag = dwarf_tag(&child);
@@ -247,19 +254,19 @@ static void add_arguments(struct seep_buf *b, Dwarf_Die *function, bool *is_cons
 			}
 			if (tag != DW_TAG_formal_parameter && tag != DW_TAG_unspecified_parameters)
 				continue;
-			add(b, is_first ? "" : ", ");
+			add(w, is_first ? "" : ", ");
 			is_first = false;
 			if (tag == DW_TAG_unspecified_parameters)
-				add(b, "...");
+				add(w, "...");
 			else
-				ok = add_argument(b, &child, nesting + 1);
+				ok = add_argument(w, &child, nesting + 1);
 		} while (ok && dwarf_siblingof(&child, &child) == 0);
 	}
 	if (!ok) {
-		b->len = start;
-		add(b, "(...");
+		w->b.len = start;
+		add(w, "(...");
 	}
-	add(b, ")");
+	add(w, ")");
 }
 
 /* DWARF spells base types as C does, the demangler shortly: both must give one name to one function. */
@@ -287,22 +294,22 @@ static void respell_base_types(char *text)
 const char *signature_of(struct seep_arena *arena, Dwarf_Die *function)
 {
 	const char *name = dwarf_diename(function), *result = NULL;
-	struct seep_buf b = { .p = NULL };
+	struct writer w = { .nr_types = 0 };
 	bool is_const;
 
-	add_scopes(&b, function, 0);
-	add(&b, name ? name : "{unnamed}");
-	add_arguments(&b, function, &is_const, 0);
-	add(&b, is_const ? " const" : "");
-	seep_buf_add(&b, "", 1);
-	if (!b.failed) {
+	add_scopes(&w, function, 0);
+	add(&w, name ? name : "{unnamed}");
+	add_arguments(&w, function, &is_const, 0);
+	add(&w, is_const ? " const" : "");
+	seep_buf_add(&w.b, "", 1);
+	if (!w.b.failed) {
 		char *readable;
 
-		respell_base_types((char *)b.p);
-		readable = readable_cplusplus((const char *)b.p);
-		result = seep_arena_printf(arena, "%s", readable ? readable : (const char *)b.p);
+		respell_base_types((char *)w.b.p);
+		readable = readable_cplusplus((const char *)w.b.p);
+		result = seep_arena_printf(arena, "%s", readable ? readable : (const char *)w.b.p);
 		free(readable);
 	}
-	seep_buf_release(&b);
+	seep_buf_release(&w.b);
 	return result;
 }
