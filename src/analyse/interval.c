@@ -7,6 +7,9 @@
 
 #define Z95 1.959963984540054
 #define ENOUGH_SAMPLES 20
+/* Beyond, a few heavy samples say that more is unknown than any interval tells: it only grew, and held no more often.
+ */
+#define MAX_VARIATION 4.0
 
 /*
  * A figure is a·N: N samples of equal weight would have its value and variance. Unequal weights make the true upper
@@ -24,7 +27,7 @@ static struct shape shape_of(const struct seep_figure *f)
 	double variation = f->variance * (double)f->nr / (f->value * f->value) - 1;
 
 	s.n = f->value / s.a;
-	s.skew = fmax(s.a * (1 + 2 * fmax(variation, 0)), f->largest);
+	s.skew = fmax(s.a * (1 + 2 * fmin(fmax(variation, 0), MAX_VARIATION)), f->largest);
 	return s;
 }
 

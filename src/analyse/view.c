@@ -142,6 +142,18 @@ static bool grow_stack_rows(struct view *v, uint32_t nr)
 	       seep_grow(&v->stack_lines, &v->cap_stack_lines, want, sizeof(*v->stack_lines));
 }
 
+/* Whether the outermost of `nr` rows starts the program: of its runtime, or the C main that only calls Rust's. */
+static bool is_below_program(const struct view *v, const uint32_t *rows, uint32_t nr)
+{
+	static const char rust_start[] = "std::rt::lang_start";
+	const struct view_row *outermost = &v->rows[rows[nr - 1]], *next = &v->rows[rows[nr - 2]];
+
+	if (outermost->is_foldable)
+		return true;
+	return next->is_start && !strcmp(seep_profile_str(v->p, outermost->name), "main") &&
+	       !strncmp(seep_profile_str(v->p, next->name), rust_start, sizeof(rust_start) - 1);
+}
+
 static bool expand_stack(struct view *v, const struct seep_stack *stack, struct view_range *range)
 {
 	size_t first = v->nr_stack_rows;
@@ -173,7 +185,7 @@ static bool expand_stack(struct view *v, const struct seep_stack *stack, struct 
 	range->first = (uint32_t)first + nr_skipped;
 	range->nr -= nr_skipped;
 	/* What starts the program or a thread stands below every stack and says nothing. */
-	while (!v->o->all_frames && range->nr > 1 && v->rows[v->stack_rows[range->first + range->nr - 1]].is_foldable)
+	while (!v->o->all_frames && range->nr > 1 && is_below_program(v, v->stack_rows + range->first, range->nr))
 		range->nr--;
 	return true;
 }

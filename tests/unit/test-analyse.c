@@ -162,6 +162,24 @@ static void what_starts_a_thread_is_left_out_at_the_root(void)
 	seep_profile_free(p);
 }
 
+static void what_starts_the_program_is_left_out(void)
+{
+	struct seep_profile *p = new_heap();
+	struct seep_table *t;
+
+	live(p, STACK(p, "work", "main", "__libc_start_call_main", "_start"), 8, 1);
+	live(p, STACK(p, "app::run", "core::ops::function::FnOnce::call_once", "std::rt::lang_start", "main", "_start"),
+	     9, 1);
+	live(p, STACK(p, "app::load", "_dl_open", "main", "_start"), 1, 1);
+	t = top(p, by_inuse);
+	EQ_U(t->nr_rows, 5);
+	NEAR(CUM(t, "main"), 9, 0);
+	NEAR(FLAT(t, "app::run"), 9, 0);
+	NEAR(CUM(t, "_dl_open"), 1, 0);
+	seep_table_free(t);
+	seep_profile_free(p);
+}
+
 static void no_byte_is_lost_where_no_frame_is_the_users(void)
 {
 	struct seep_profile *p = new_heap();
@@ -431,6 +449,7 @@ int main(void)
 	leaf_frames_fold_into_the_first_user_frame();
 	what_starts_a_thread_is_left_out_at_the_root();
 	library_frames_above_a_user_frame_stay();
+	what_starts_the_program_is_left_out();
 	no_byte_is_lost_where_no_frame_is_the_users();
 	inlined_frames_count_as_frames();
 	recursion_counts_once();

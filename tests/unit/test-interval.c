@@ -98,6 +98,19 @@ static void a_few_heavy_samples_among_many_are_not_taken_for_many(void)
 	OK(low >= 0);
 }
 
+static void the_upper_bound_stays_of_the_order_of_the_figure(void)
+{
+	/* Counts: 3,500 blocks of 1,000 bytes, and 35 samples of 6 bytes that stand for 2,730 each. */
+	struct seep_figure f = { .value = 151550, .variance = 2.6e8 };
+	double low, high;
+
+	f.nr = 3535;
+	seep_interval(&f, T, &low, &high);
+	OK(low > 100000);
+	OK(high > 151550 + 1.96 * sqrt(2.6e8));
+	OK(high < 2 * 151550);
+}
+
 static void negative_figures_keep_the_symmetric_interval(void)
 {
 	struct seep_figure f = { .value = -10 * T, .variance = 4 * T * T, .nr = 50 };
@@ -117,6 +130,7 @@ int main(void)
 	few_samples_have_the_exact_poisson_interval();
 	many_samples_have_the_normal_interval();
 	a_few_heavy_samples_among_many_are_not_taken_for_many();
+	the_upper_bound_stays_of_the_order_of_the_figure();
 	negative_figures_keep_the_symmetric_interval();
 	return tap_done();
 }
