@@ -316,19 +316,41 @@ static double overhead_of(const struct seep_recording *r)
 	return sum;
 }
 
-/* The end of the life: now, or the last thing that anybody saw. */
+/* When anybody last saw the process alive (an entry without threads was written of the dead); NaN nobody did. */
+static double last_seen_s(const struct seep_recording *r)
+{
+	for (size_t i = r->nr_system; i > 0; i--)
+		if (r->system[i - 1].nr_threads != UINT32_MAX)
+			return (double)r->system[i - 1].time_us * S_PER_US;
+	return NAN;
+}
+
+/* The recorder's newest sign of life. */
+static double last_event_s(const struct seep_recording *r)
+{
+	uint64_t heartbeat_us =
+		r->words.heartbeat_us < 1ull << 52 ? r->words.heartbeat_us : 0; /* a word without a checksum */
+	uint64_t ring_us = r->nr_ring ? r->ring[r->nr_ring - 1].time_us : 0;
+	double last_us = fmax((double)heartbeat_us, (double)ring_us);
+
+	return fmax(last_us, fmax((double)r->status.time_us, (double)r->status.exit_us)) * S_PER_US;
+}
+
+/*
+ * The end of the life: now, or the last instant at which it is known to have been alive. When its end was noticed does
+ * not count: a rate over time in which it was gone already would be too low.
+ */
 static void fill_time(struct cli_target *t, struct cli_evidence *out)
 {
 	const struct seep_recording *r = t->recording;
 	struct seep_evidence *e = &out->e;
+	double seen_s = last_seen_s(r);
 
 	e->start_s = (double)r->header.start_us * S_PER_US;
-	e->now_s = t->now_s;
-	if (r->nr_system && !t->is_alive)
-		e->now_s = fmax(e->now_s, (double)r->system[r->nr_system - 1].time_us * S_PER_US);
-	if (!t->is_alive && out->end.time_s > e->now_s)
+	e->now_s = t->is_alive ? t->now_s : fmax(last_event_s(r), isnan(seen_s) ? 0 : seen_s);
+	if (!t->is_alive && isnan(seen_s) && out->end.time_s > e->now_s)
 		e->now_s = out->end.time_s;
-	e->is_now_certain = t->is_alive || out->end.how == CLI_END_OOM || r->nr_system || !isnan(out->end.time_s);
+	e->is_now_certain = t->is_alive || out->end.how == CLI_END_OOM || !isnan(seen_s) || !isnan(out->end.time_s);
 }
 
 static enum seep_evidence_end end_of(enum cli_end_how how)

@@ -62,35 +62,12 @@ static double limit_of(const struct seep_evidence *e)
 	return limit > 0 && limit < 1e15 ? limit : NAN;
 }
 
-/* Time of the last entry that knows the anonymous RSS; NaN none. */
-static double last_rss_s(const struct seep_evidence *e)
+double around_rss_share(const struct seep_evidence *e)
 {
 	for (size_t i = e->nr_system; i > 0; i--)
 		if (!isnan(e->system[i - 1].rss_anon))
-			return e->system[i - 1].time_s;
+			return (e->system[i - 1].time_s - e->start_s) / (e->now_s - e->start_s);
 	return NAN;
-}
-
-/* The totals as they stood at a time: the RSS of one instant must not be compared with the heap of another. */
-static const struct seep_evidence_total *totals_at(const struct seep_evidence *e, double time_s)
-{
-	const struct seep_evidence_total *last = NULL;
-
-	for (size_t i = 0; i < e->nr_totals && e->totals[i].time_s <= time_s; i++)
-		last = &e->totals[i];
-	return last;
-}
-
-static void measure_slack(struct around *a, const struct seep_evidence *e, double live_bytes, double mmap_bytes)
-{
-	const struct seep_evidence_total *then = totals_at(e, last_rss_s(e));
-	double live_then = then ? fmax(live_bytes, then->inuse_bytes) : live_bytes;
-	double mmap_then = then ? fmax(mmap_bytes, then->mmap_bytes) : mmap_bytes;
-
-	a->slack_bytes =
-		isnan(a->rss_anon.now)
-			? NAN
-			: fmax(0, a->rss_anon.now - live_then - e->overhead_bytes - mmap_then - a->stacks_bytes);
 }
 
 void around_init(struct around *a, const struct seep_evidence *e, double live_bytes, double mmap_bytes)
@@ -112,7 +89,9 @@ void around_init(struct around *a, const struct seep_evidence *e, double live_by
 	a->stacks_bytes = field_at(e, offsetof(struct seep_evidence_system, stacks_bytes), e->now_s);
 	if (isnan(a->stacks_bytes))
 		a->stacks_bytes = 0;
-	measure_slack(a, e, live_bytes, mmap_bytes);
+	a->slack_bytes = a->rss_anon.now - live_bytes - e->overhead_bytes - mmap_bytes - a->stacks_bytes;
+	if (a->slack_bytes < 0)
+		a->slack_bytes = 0;
 	/* Page cache fills any limit and is taken back: it does not count. */
 	a->is_near_limit =
 		a->usage.peak - (isnan(a->file.now) ? 0 : a->file.now) >= RULE_LIMIT_SHARE * a->limit_bytes ||

@@ -22,7 +22,9 @@ struct around {
 	                     */
 };
 
-/* `live_bytes` and `mmap_bytes` are the heap's and the mappings' in-use now. */
+/* When the RSS was last seen, as a share of the life; NaN never. */
+double around_rss_share(const struct seep_evidence *e);
+/* `live_bytes` and `mmap_bytes` are the heap's and the mappings' in-use when the RSS was last seen. */
 void around_init(struct around *a, const struct seep_evidence *e, double live_bytes, double mmap_bytes);
 
 #endif

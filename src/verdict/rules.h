@@ -24,8 +24,9 @@
 /* KEPT: births in the last third against the mean third before. */
 #define RULE_KEPT_CONTINUES 0.5
 
-/* BUFFER: at most so many blocks; growth between quarter, half and whole life at least by this factor each. */
+/* BUFFER: at most so many blocks; now against a quarter of the life, and against a little less than half of it. */
 #define RULE_BUFFER_BLOCKS 8
+#define RULE_BUFFER_SINCE_QUARTER 1.7
 #define RULE_BUFFER_FACTOR 1.3
 #define RULE_BUFFER_STEPS 3
 /* BUFFER: points of the grid that may fall into the copying of a buffer into its successor. */
@@ -56,6 +57,11 @@
 #define RULE_BLAME_SHARE 0.8
 #define RULE_BLAME_DEPTH 8
 
+/* The RSS stands for a place that holds this share of the live heap, when they differ by no more than so many errors.
+ */
+#define RULE_RSS_SHARE 0.7
+#define RULE_RSS_ERRORS 2.5
+
 /* The system's figures: growth from half-time to now at least by the factor and by the number. */
 #define RULE_COUNT_FACTOR 1.3
 #define RULE_THREADS_STEP 8.0
@@ -67,6 +73,6 @@
 /* Used share of a limit from which the limit is the cause of trouble. */
 #define RULE_LIMIT_SHARE 0.9
 /* A recording shorter than this, in seconds, is judged as far as possible but says so. */
-#define RULE_SHORT_S 5.0
+#define RULE_SHORT_S 3.0
 
 #endif

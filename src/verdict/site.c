@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "verdict/course.h"
+
 /* In-use of one stack at a time since the start of the recording; *known is cleared where nothing tells. */
 static double stack_inuse_at(const struct seep_evidence_stack *k, double now_bytes, double time_s, bool *known)
 {
@@ -127,34 +129,6 @@ double site_age_median(const struct site *s)
 	return NAN;
 }
 
-static double total_alloc_at(const struct seep_evidence *e, double time_s)
-{
-	double before_s = 0, before = 0;
-
-	for (size_t i = 0; i < e->nr_totals; i++) {
-		const struct seep_evidence_total *t = &e->totals[i];
-
-		if (t->time_s >= time_s) {
-			double span = t->time_s - before_s;
-
-			return span > 0 ? before + (t->alloc_bytes - before) * (time_s - before_s) / span
-			                : t->alloc_bytes;
-		}
-		before_s = t->time_s;
-		before = t->alloc_bytes;
-	}
-	return before;
-}
-
-double site_total_rate(const struct seep_evidence *e, double from, double to)
-{
-	double life_s = e->now_s - e->start_s, span_s = (to - from) * life_s;
-
-	if (e->nr_totals < 4 || !(span_s > 0))
-		return NAN;
-	return (total_alloc_at(e, e->start_s + to * life_s) - total_alloc_at(e, e->start_s + from * life_s)) / span_s;
-}
-
 bool site_is_leak(const struct site *s)
 {
 	return s->pattern == SEEP_PATTERN_KEPT || s->pattern == SEEP_PATTERN_BUFFER ||
@@ -222,35 +196,68 @@ static bool grows_by_what_it_keeps(const struct site *s, double since, double sh
 	return growth >= share * kept;
 }
 
-/* Mean in-use over [from, to] shares of the life. */
-static double mean_inuse(const struct site *s, double from, double to)
+static double mean_over(const struct site *s, double from, double to, double (*at)(const struct site *, double))
 {
 	double sum = 0;
 	int nr = 0;
 
-	for (double at = from; at <= to + 1e-9; at += (to - from) / 8, nr++)
-		sum += site_inuse_at(s, at);
+	for (double share = from; share <= to + 1e-9; share += (to - from) / 8, nr++)
+		sum += at(s, share);
 	return sum / nr;
+}
+
+static double rss_at(const struct site *s, double share)
+{
+	return course_rss_anon(s->e, share);
+}
+
+/*
+ * The RSS is exact where in-use is an estimate. It stands for a place that holds most of the live heap, when it is
+ * about as large as that heap and the samples agree with it all along.
+ */
+static bool follows_rss(const struct site *s)
+{
+	double rss_now = rss_at(s, 1), var_per_byte = s->inuse_bytes > 0 ? s->inuse_var / s->inuse_bytes : 0;
+
+	if (!s->has_history || !(s->inuse_bytes >= RULE_RSS_SHARE * course_live(s->e)) ||
+	    !(rss_now > RULE_BYTES_STEP) || s->kind != SEEP_EVIDENCE_HEAP)
+		return false;
+	for (double share = 0.25; share <= 1; share += 0.25) {
+		double inuse = site_inuse_at(s, share), rss = rss_at(s, share);
+		double allowed = RULE_RSS_ERRORS * sqrt(var_per_byte * inuse) + 0.1 * rss + RULE_BYTES_STEP / 2;
+
+		if (!(fabs(rss - inuse) <= allowed))
+			return false;
+	}
+	return true;
+}
+
+/* Mean in-use over [from, to] shares of the life, by the RSS where that is the better measure. */
+static double mean_inuse(const struct site *s, double from, double to)
+{
+	return mean_over(s, from, to, s->follows_rss ? rss_at : site_inuse_at);
 }
 
 /*
  * How long a block stays on the average is in-use over rate of allocation (Little's law). Its change from the middle of
  * the life to its last quarter tells growth that follows the load (none) from growth that does not. The rate is the
- * process's.
+ * process's, and estimated: it rises only when the rise stands out of its error.
  */
 static void measure_stay(struct site *s)
 {
-	double late = site_total_rate(s->e, 0.75, 1), half = site_total_rate(s->e, 0.35, 0.65);
-	double mean = site_total_rate(s->e, 0, 1), then = mean_inuse(s, 0.35, 0.65), now = mean_inuse(s, 0.75, 1);
+	double late = course_allocated(s->e, 0.75, 1), half = course_allocated(s->e, 0.35, 0.65);
+	double mean = course_allocated(s->e, 0, 1) / 4, then = mean_inuse(s, 0.35, 0.65), now = mean_inuse(s, 0.75, 1);
+	double error = sqrt(s->e->period_bytes / (late > 0 ? late : 1));
 
 	s->rate_change = mean > 0 ? late / mean : NAN;
-	s->stay_change = late > 0 && half > 0 && then > 0 ? now / then / (late / half) : NAN;
+	s->rate_rises = s->rate_change > RULE_RISE_FACTOR + 2 * s->rate_change * error;
+	s->stay_change = late > 0 && half > 0 && then > 0 ? now / then / (late / 0.25 / (half / 0.3)) : NAN;
 }
 
 /* In-use has grown beyond what a higher rate of allocation explains; NaN (unknown) is no. */
-static bool stays_longer(const struct site *s)
+static bool stays_longer(const struct site *s, bool rate_rises)
 {
-	return s->stay_change >= (s->rate_change > RULE_RISE_FACTOR ? RULE_STAY_LONGER_UNDER_LOAD : RULE_STAY_LONGER);
+	return s->stay_change >= (rate_rises ? RULE_STAY_LONGER_UNDER_LOAD : RULE_STAY_LONGER);
 }
 
 static bool is_kept(struct site *s)
@@ -267,7 +274,7 @@ static bool is_kept(struct site *s)
 		if (growth < 2 * site_change_stderr(s, 0.5))
 			return false;
 		/* Kept for as long as we look, but in step with the load: connections that stay, not a leak. */
-		if (s->rate_change > RULE_RISE_FACTOR && !stays_longer(s))
+		if (s->rate_rises && !stays_longer(s, true))
 			return false;
 	}
 	s->kept_bytes = survivors(s, -1, 1, s->settled_s, NULL);
@@ -306,17 +313,26 @@ static int count_steps(const double floor[RULE_GRID + 1])
 	return nr;
 }
 
-static bool has_doubled_twice(const double floor[RULE_GRID + 1])
+/* A capacity that doubles stands still for up to half of the life: growth is looked for over longer parts of it. */
+static bool has_grown_all_along(const double floor[RULE_GRID + 1])
 {
-	double quarter = floor[RULE_GRID / 4], half = floor[RULE_GRID / 2], now = floor[RULE_GRID];
+	double now = floor[RULE_GRID];
 
-	return now >= RULE_BUFFER_FACTOR * half && half >= RULE_BUFFER_FACTOR * quarter;
+	return now >= RULE_BUFFER_SINCE_QUARTER * floor[RULE_GRID / 4] &&
+	       now >= RULE_BUFFER_FACTOR * floor[RULE_GRID * 45 / 100];
+}
+
+/* Where the RSS is known, the buffer must still be filled: a capacity does not show it. Not known: yes. */
+static bool rss_still_grows(const struct site *s)
+{
+	double late = rss_at(s, 0.75), now = rss_at(s, 1);
+
+	return isnan(late) || now >= 1.05 * late;
 }
 
 /*
  * Few large blocks, each known exactly, whose total never falls: one block that realloc grows, or that is copied into
- * ever larger ones. A capacity that doubles stands still for half of the life, so growth is compared over halvings of
- * the life: filled at a steady rate it is about twice as large at twice the time, whatever its steps.
+ * ever larger ones.
  */
 static bool is_buffer(struct site *s)
 {
@@ -329,7 +345,7 @@ static bool is_buffer(struct site *s)
 		nr_reallocs += s->blocks[i].nr_reallocs;
 	if (s->inuse_var > 0.01 * s->inuse_bytes * s->inuse_bytes || s->inuse_bytes < 2 * s->e->period_bytes)
 		return false;
-	if (!floor_of(s, floor) || !has_doubled_twice(floor))
+	if (!floor_of(s, floor) || !has_grown_all_along(floor) || !rss_still_grows(s))
 		return false;
 	if (nr_reallocs < RULE_BUFFER_REALLOCS && count_steps(floor) < RULE_BUFFER_STEPS)
 		return false;
@@ -371,28 +387,30 @@ static bool is_rising(const struct site *s)
 	double quarter = mean_inuse(s, 0.15, 0.35), half = mean_inuse(s, 0.4, 0.6), late = mean_inuse(s, 0.65, 0.85);
 	double now = mean_inuse(s, 0.9, 1);
 
-	return now >= RULE_RISE_FACTOR * half && now > late && late > half && half > quarter &&
-	       s->inuse_bytes >= 0.75 * s->peak_bytes &&
-	       now - site_inuse_at(s, 0.5) > RULE_RISE_ERRORS_HALF * site_change_stderr(s, 0.5) &&
-	       now - site_inuse_at(s, 0.25) > RULE_RISE_ERRORS_QUARTER * site_change_stderr(s, 0.25);
+	if (now < RULE_RISE_FACTOR * half || now <= late || late <= half || half <= quarter)
+		return false;
+	return s->follows_rss ||
+	       (s->inuse_bytes >= 0.75 * s->peak_bytes &&
+	        now - site_inuse_at(s, 0.5) > RULE_RISE_ERRORS_HALF * site_change_stderr(s, 0.5) &&
+	        now - site_inuse_at(s, 0.25) > RULE_RISE_ERRORS_QUARTER * site_change_stderr(s, 0.25));
 }
 
 /* The process's rate of allocation stands for the place's own only where the place makes most of it. */
 static bool makes_the_rate(const struct site *s)
 {
-	double total = total_alloc_at(s->e, s->e->now_s);
-
-	return s->alloc_bytes >= 0.5 * total;
+	return s->alloc_bytes >= 0.5 * course_allocated_ever(s->e);
 }
 
 static enum seep_pattern pattern_of_rise(const struct site *s)
 {
 	double oldest_s = s->nr_blocks ? s->blocks[0].age_s : 0;
+	/* Here the doubt goes the other way: to call a rising load a leak is worse than not to tell. */
+	bool is_longer = stays_longer(s, s->rate_change > RULE_RISE_FACTOR);
 
-	if (stays_longer(s) && s->nr_blocks >= RULE_MIN_SAMPLES && makes_the_rate(s) &&
-	    site_inuse_at(s, 0.5) > RULE_RISE_FACTOR * site_inuse_at(s, 0.25))
+	if (is_longer && s->nr_blocks >= RULE_MIN_SAMPLES && makes_the_rate(s) &&
+	    mean_inuse(s, 0.4, 0.6) > RULE_RISE_FACTOR * mean_inuse(s, 0.15, 0.35))
 		return SEEP_PATTERN_BACKLOG;
-	if (!stays_longer(s) && s->rate_change > 1.1 && oldest_s < 0.6 * s->life_s)
+	if (!is_longer && s->rate_change > 1.1 && oldest_s < 0.6 * s->life_s)
 		return SEEP_PATTERN_YOUNG;
 	return SEEP_PATTERN_RISING;
 }
@@ -423,6 +441,7 @@ static enum seep_pattern classify(struct site *s)
 {
 	if (!s->nr_blocks && !s->nr_alloc)
 		return SEEP_PATTERN_FEW;
+	s->follows_rss = follows_rss(s);
 	measure_stay(s);
 	if (is_kept(s))
 		return s->nr_old >= RULE_MIN_SAMPLES ? SEEP_PATTERN_KEPT : SEEP_PATTERN_RISING;

@@ -32,6 +32,7 @@ struct site {
 	double settled_s, freed_share; /* KEPT */
 	uint64_t nr_old;
 	double stay_change, rate_change; /* NaN unknown */
+	bool rate_rises, follows_rss;
 	uint32_t nr_releases;
 	double peak_bytes;
 	double kept_bytes; /* what the pattern says is lost; 0 unless a leak */

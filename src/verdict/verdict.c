@@ -420,6 +420,14 @@ static bool all_of_kind(struct judge *j, enum seep_evidence_kind kind, struct si
 	return site_init(out, &j->v->arena, j->e, kind, stacks, nr);
 }
 
+/* In-use at the time of the last RSS: figures of one instant must not be compared with those of another. */
+static double inuse_with_rss(const struct site *s)
+{
+	double share = around_rss_share(s->e);
+
+	return s->has_history && !isnan(share) ? site_inuse_at(s, share) : s->inuse_bytes;
+}
+
 static bool prepare(struct judge *j)
 {
 	struct seep_arena *arena = &j->v->arena;
@@ -434,7 +442,7 @@ static bool prepare(struct judge *j)
 		return false;
 	for (size_t i = 0; i < j->blames.nr && i < MAX_SUSPECTS; i++)
 		j->v->suspects[j->v->nr_suspects++] = j->blames.list[i].suspect;
-	around_init(&j->around, j->e, j->heap.inuse_bytes, j->mappings.inuse_bytes);
+	around_init(&j->around, j->e, inuse_with_rss(&j->heap), inuse_with_rss(&j->mappings));
 	return true;
 }
 

@@ -41,7 +41,8 @@ static uint64_t nr_operations, nr_slots;
 	}
 SITE(0)
 SITE(1)
-SITE(2) SITE(3) SITE(4) SITE(5) SITE(6) SITE(7) SITE(8) SITE(9) SITE(10) SITE(11) SITE(12) SITE(13) SITE(14)
+SITE(2)
+SITE(3) SITE(4) SITE(5) SITE(6) SITE(7) SITE(8) SITE(9) SITE(10) SITE(11) SITE(12) SITE(13) SITE(14)
 	SITE(15) static void *(*const sites[EXACT_SITES])(size_t) = { site_0,  site_1,  site_2,  site_3,
 	                                                              site_4,  site_5,  site_6,  site_7,
 	                                                              site_8,  site_9,  site_10, site_11,

@@ -160,8 +160,10 @@ def main():
     right, named = [r for r in runs if r.is_right()], [r for r in runs if r.is_named()]
     false = [r for r in runs if r.is_false_leak()]
     tap.check(not false, f"no honest program is called a leak ({len(false)} of {sum(r.program.is_honest for r in runs)} runs)")
-    tap.check(len(right) >= 0.9 * len(runs), f"the cause is right in 90 %: {len(right)} of {len(runs)} runs")
-    tap.check(len(named) >= 0.9 * len(runs), f"the function is first in 90 %: {len(named)} of {len(runs)} runs")
+    # A few runs are no share of anything: there only the clearly broken fails.
+    need = 0.9 if len(runs) >= 80 else 0.8
+    for what, good in (("the cause is right", right), ("the function is first", named)):
+        tap.check(len(good) >= need * len(runs), f"{what} in {100 * need:.0f} %: {len(good)} of {len(runs)} runs")
     return tap.done()
 
 

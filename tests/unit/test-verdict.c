@@ -314,6 +314,9 @@ static void make_buffer(struct sim *s)
 	s->stacks[k].nr_alloc++;
 	book_life(s, k, cap, since, 1e9);
 	keep_block(s, k, (struct seep_evidence_block){ 15 - since, 15, cap, 0, 13, 0 });
+	sim_system(s, 0, 0, 0);
+	for (size_t i = 0; i < s->e.nr_system; i++)
+		s->system[i].rss_anon = 1e6 + 3e6 * s->system[i].time_s; /* what has been written to */
 }
 
 static void make_mapping(struct sim *s)
