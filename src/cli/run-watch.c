@@ -74,8 +74,6 @@ static bool is_older(const struct run_watch *w, const struct seep_rec_header *h)
 
 static bool is_ours(const struct run_watch *w, const struct seep_rec_header *h, uint32_t pid)
 {
-	if (is_older(w, h))
-		return false;
 	return knows(w, h->pid) || knows(w, h->parent_pid) || knows(w, h->forked_from) || (pid && descends(w, pid));
 }
 
@@ -150,8 +148,8 @@ static void look_at(struct run_watch *w, const char *path)
 	/* Its magic comes last: a file without it may get it before the next look. */
 	if (seep_recording_read_header(path, &r, NULL) != SEEP_OK)
 		return;
-	pid = pid_of(&r->header);
-	if (is_ours(w, &r->header, pid))
+	pid = is_older(w, &r->header) ? 0 : pid_of(&r->header);
+	if (!is_older(w, &r->header) && is_ours(w, &r->header, pid))
 		adopt(w, path, &r->header, pid);
 	else
 		cli_list_add(&w->seen, cli_strdup(path));

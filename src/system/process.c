@@ -189,7 +189,7 @@ uint32_t seep_process_find(const char *root, const struct seep_process_key *key)
 	if (is_running_as(root, key->pid, key))
 		return key->pid;
 	/* In a pid namespace below ours it has another number here. */
-	if (!key->pid_namespace || !key->start_ticks)
+	if (!key->pid_namespace || !key->start_ticks || key->pid_namespace == seep_process_namespace(root, 0, "pid"))
 		return 0;
 	pids = seep_process_list(root, &nr);
 	for (size_t i = 0; i < nr && !found; i++)
