@@ -10,6 +10,7 @@
 #define MAX_STACK_ROWS (1u << 30)
 #define CLASS_FOLDABLE 1u
 #define CLASS_START 2u
+#define CLASS_ALLOCATOR 4u
 
 /* What a frame's name and module say about folding; asked once for each pair. */
 static uint32_t class_of(struct view *v, uint32_t name, uint32_t module)
@@ -21,11 +22,13 @@ static uint32_t class_of(struct view *v, uint32_t name, uint32_t module)
 		return SEEP_NO_ID;
 	if (is_new) {
 		const char *function = seep_profile_str(v->p, name), *path = seep_profile_str(v->p, module);
-		bool is_foldable = seep_frame_class_of(function, path) != SEEP_FRAME_USER;
+		enum seep_frame_class class = seep_frame_class_of(function, path);
 
-		v->class_flags[id] = is_foldable ? CLASS_FOLDABLE : 0;
-		if (is_foldable && seep_frame_is_start(function, path))
+		v->class_flags[id] = class != SEEP_FRAME_USER ? CLASS_FOLDABLE : 0;
+		if (class != SEEP_FRAME_USER && seep_frame_is_start(function, path))
 			v->class_flags[id] |= CLASS_START;
+		if (class == SEEP_FRAME_ALLOCATOR)
+			v->class_flags[id] |= CLASS_ALLOCATOR;
 	}
 	return v->class_flags[id];
 }
@@ -58,6 +61,7 @@ static uint32_t add_row(struct view *v, struct view_row row, uint64_t addr)
 		return SEEP_NO_ID;
 	row.is_foldable = flags & CLASS_FOLDABLE;
 	row.is_start = flags & CLASS_START;
+	row.is_allocator = flags & CLASS_ALLOCATOR;
 	v->rows[v->nr_rows++] = row;
 	return id;
 }
@@ -119,6 +123,20 @@ static bool expand_locations(struct view *v)
 	return true;
 }
 
+/* A nameless function that an allocator of its own library calls is a part of that allocator. */
+static bool is_inside_allocator(const struct view *v, const uint32_t *rows, uint32_t nr)
+{
+	const struct view_row *leaf = &v->rows[rows[0]];
+
+	for (uint32_t i = 0; i < nr && v->rows[rows[i]].module == leaf->module; i++) {
+		if (v->rows[rows[i]].is_allocator)
+			return true;
+		if (v->rows[rows[i]].name)
+			return false;
+	}
+	return false;
+}
+
 /*
  * How many rows at the leaf are allocators, containers and runtimes to be folded. Where all are, the outermost that
  * does not just start the program stays, so that no byte is lost.
@@ -126,7 +144,7 @@ static bool expand_locations(struct view *v)
 static uint32_t nr_folded(const struct view *v, const uint32_t *rows, uint32_t nr)
 {
 	for (uint32_t i = 0; i < nr; i++)
-		if (!v->rows[rows[i]].is_foldable)
+		if (!v->rows[rows[i]].is_foldable && !is_inside_allocator(v, rows + i, nr - i))
 			return i;
 	for (uint32_t i = nr; i-- > 0;)
 		if (!v->rows[rows[i]].is_start)
@@ -142,13 +160,16 @@ static bool grow_stack_rows(struct view *v, uint32_t nr)
 	       seep_grow(&v->stack_lines, &v->cap_stack_lines, want, sizeof(*v->stack_lines));
 }
 
-/* Whether the outermost of `nr` rows starts the program: of its runtime, or the C main that only calls Rust's. */
+/*
+ * Whether the outermost of `nr` rows starts the program: of its runtime, the entry point of a stripped program, or the
+ * C main that only calls Rust's.
+ */
 static bool is_below_program(const struct view *v, const uint32_t *rows, uint32_t nr)
 {
 	static const char rust_start[] = "std::rt::lang_start";
 	const struct view_row *outermost = &v->rows[rows[nr - 1]], *next = &v->rows[rows[nr - 2]];
 
-	if (outermost->is_foldable)
+	if (outermost->is_foldable || (next->is_start && !outermost->name))
 		return true;
 	return next->is_start && !strcmp(seep_profile_str(v->p, outermost->name), "main") &&
 	       !strncmp(seep_profile_str(v->p, next->name), rust_start, sizeof(rust_start) - 1);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	FLAT,
@@ -151,6 +152,21 @@ static void write_rest(FILE *out, const struct seep_profile *p, const struct see
 		fprintf(out, "nothing is %s\n", draw_type_words(p, o->type));
 }
 
+/* The largest row without a name: what would give it one. */
+static void write_hint(FILE *out, const struct seep_table *t, const struct seep_report_options *o)
+{
+	const struct seep_row *first = t->nr_rows ? &t->rows[0] : NULL;
+	char *module;
+
+	if (!first || *first->file || !strstr(first->function, "+0x") || !*first->module)
+		return;
+	module = draw_place(first, true);
+	fprintf(out, "%sno names in %s: its debug file gives them (--symbol-path=DIR, DEBUGINFOD_URLS)%s\n",
+	        seep_style_colour(&o->style, SEEP_DIM), module ? module : "it",
+	        seep_style_colour(&o->style, SEEP_PLAIN));
+	free(module);
+}
+
 enum seep_status seep_report_top(FILE *out, const struct seep_head *head, const struct seep_profile *p,
                                  const struct seep_table *t, const struct seep_report_options *o)
 {
@@ -170,6 +186,7 @@ enum seep_status seep_report_top(FILE *out, const struct seep_head *head, const 
 	sum = add_rows(text, &top, p, t, nr, o);
 	status = t->nr_rows ? seep_text_table_write(text, &o->style, out) : SEEP_OK;
 	write_rest(out, p, t, nr, sum, o);
+	write_hint(out, t, o);
 	seep_text_table_free(text);
 	return status;
 }

@@ -180,6 +180,27 @@ static void what_starts_the_program_is_left_out(void)
 	seep_profile_free(p);
 }
 
+static void nameless_frames_follow_their_neighbours(void)
+{
+	struct seep_profile *p = new_heap();
+	struct seep_table *t;
+
+	live(p,
+	     STACK(p, "malloc", "@1000", "@2000", "sqlite3Malloc", "@3000", "run", "@4000", "__libc_start_main",
+	           "@5000"),
+	     8, 1);
+	live(p, STACK(p, "malloc", "@6000", "run", "@7000"), 3, 1);
+	t = top(p, by_inuse);
+	NEAR(FLAT(t, "prog+0x3000"), 8, 0);
+	NEAR(FLAT(t, "prog+0x6000"), 3, 0);
+	NEAR(CUM(t, "prog+0x4000"), 8, 0);
+	NEAR(CUM(t, "prog+0x7000"), 3, 0);
+	NEAR(CUM(t, "prog+0x5000"), 0, 0);
+	EQ_U(t->nr_rows, 5);
+	seep_table_free(t);
+	seep_profile_free(p);
+}
+
 static void no_byte_is_lost_where_no_frame_is_the_users(void)
 {
 	struct seep_profile *p = new_heap();
@@ -448,6 +469,7 @@ int main(void)
 {
 	leaf_frames_fold_into_the_first_user_frame();
 	what_starts_a_thread_is_left_out_at_the_root();
+	nameless_frames_follow_their_neighbours();
 	library_frames_above_a_user_frame_stay();
 	what_starts_the_program_is_left_out();
 	no_byte_is_lost_where_no_frame_is_the_users();
