@@ -67,7 +67,7 @@ static void copy_operator(struct walker *w)
 		return;
 	if (!strncmp(w->at, " new", 4) || !strncmp(w->at, " delete", 7)) {
 		copy(w, strcspn(w->at + 1, "([") + 1);
-		if (*w->at == '[')
+		if (w->at[0] == '[' && w->at[1] == ']')
 			copy(w, 2);
 		return;
 	}
@@ -86,8 +86,11 @@ static bool is_operator(const struct walker *w)
 static void copy_braces(struct walker *w)
 {
 	const char *end = skip_group(w->at);
+	size_t len = 1 + strcspn(w->at + 1, "(#} '"), most = (size_t)(end - w->at);
 
-	copy(w, 1 + strcspn(w->at + 1, "(#} '"));
+	/* Brackets of other kinds may have closed the group before its first word ends: never write more than was read.
+	 */
+	copy(w, len < most ? len : most > 1 ? most - 1 : 1);
 	w->out[w->len++] = '}';
 	w->at = end;
 }

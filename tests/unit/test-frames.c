@@ -1,5 +1,8 @@
+#include "symbol/readable.h"
 #include "symbol/symbol.h"
 #include "tap.h"
+
+#include <stdlib.h>
 
 #define CLASS(function, module, want) EQ_U(seep_frame_class_of(function, module), want)
 
@@ -101,6 +104,44 @@ static void broken_names_do_no_harm(void)
 	CLASS(")>]}", "", SEEP_FRAME_USER);
 }
 
+/* Names made of the pieces that parsers stumble over: the same 20,000 in every run. */
+static void no_text_breaks_the_parsers(void)
+{
+	static const char *const pieces[] = {
+		"<",      ">",      "(",  ")",   "{",        "}",         "[",    "]",
+		"::",     ",",      " ",  "*",   "&",        "operator",  "->",   "std",
+		"a",      "const ", "<<", "#1",  "decltype", "<lambda(",  " as ", "[abi:",
+		"(anon)", "vector", "~",  "new", "_Z",       "allocator", "",     "\xff"
+	};
+	uint64_t state = 0x5eed;
+	size_t nr_rewritten = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		char text[256] = "", *readable;
+
+		for (int n = (int)(state >> 60) * 2; n >= 0; n--) {
+			state = state * 6364136223846793005u + 1442695040888963407u;
+			strcat(text, pieces[state >> 59]);
+		}
+		readable = readable_cplusplus(text);
+		nr_rewritten += readable != NULL;
+		free(readable);
+		if (seep_frame_class_of(text, "prog") > SEEP_FRAME_RUNTIME)
+			nr_rewritten = 0;
+	}
+	OK(nr_rewritten > 1000);
+}
+
+static void deep_nesting_is_refused(void)
+{
+	char deep[4001];
+
+	memset(deep, '(', sizeof(deep) - 1);
+	deep[sizeof(deep) - 1] = '\0';
+	OK(!readable_cplusplus(deep));
+	CLASS(deep, "", SEEP_FRAME_USER);
+}
+
 int main(void)
 {
 	malloc_and_its_kin_are_the_allocator();
@@ -109,5 +150,7 @@ int main(void)
 	rust_impls_belong_to_the_crate_that_wrote_them();
 	the_c_library_is_the_runtime();
 	broken_names_do_no_harm();
+	no_text_breaks_the_parsers();
+	deep_nesting_is_refused();
 	return tap_done();
 }

@@ -2,9 +2,12 @@
 #include "symbol/symbol.h"
 #include "tap.h"
 
+#include <dlfcn.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -234,6 +237,43 @@ static void cut_files_do_no_harm(void)
 	}
 }
 
+/* The kernel's own code is in no file; ours is the same while the kernel is. */
+static void the_vdso_has_names(void)
+{
+	static const Elf64_Ehdr *vdso;
+	const Elf64_Phdr *headers;
+	char hex[BUILD_ID_HEX_MAX] = "";
+	void *library = dlopen("linux-vdso.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	void *code = library ? dlsym(library, "__vdso_getcpu") : NULL;
+
+	vdso = (const Elf64_Ehdr *)getauxval(AT_SYSINFO_EHDR);
+	if (!vdso || !code)
+		return; /* nothing to name on this machine */
+	headers = (const Elf64_Phdr *)((const char *)vdso + vdso->e_phoff);
+	for (int i = 0; i < vdso->e_phnum; i++) {
+		const char *note = (const char *)vdso + headers[i].p_offset;
+		const char *end = note + headers[i].p_filesz;
+
+		while (headers[i].p_type == PT_NOTE && note < end) {
+			const Elf64_Nhdr *n = (const Elf64_Nhdr *)note;
+
+			note += sizeof(*n) + ((n->n_namesz + 3) & ~3u);
+			if (n->n_type == NT_GNU_BUILD_ID && n->n_namesz == 4)
+				seep_format_hex(hex, (const uint8_t *)note, n->n_descsz);
+			note += (n->n_descsz + 3) & ~3u;
+		}
+	}
+	{
+		struct seep_profile *p = profile("[vdso]", hex, (uint64_t)((char *)code - (const char *)vdso));
+		struct seep_symboliser *s = symboliser(NULL, false);
+
+		OK(strstr(names(p, s), "getcpu"));
+		seep_symboliser_free(s);
+		seep_profile_free(p);
+	}
+	dlclose(library);
+}
+
 /* A container that was restarted: the path is gone here, but a process with the same file runs. */
 static void a_running_process_has_the_file(void)
 {
@@ -314,6 +354,7 @@ int main(int argc, char **argv)
 	separate_debug_files_are_found();
 	a_debug_link_without_build_id_needs_its_crc();
 	cut_files_do_no_harm();
+	the_vdso_has_names();
 	a_running_process_has_the_file();
 	one_file_is_opened_and_warned_about_once();
 	what_has_names_keeps_them();
