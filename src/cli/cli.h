@@ -124,7 +124,9 @@ void cli_error(const char *fmt, ...) SEEP_PRINTF(1, 2);   /* seep: … */
 void cli_warning(const char *fmt, ...) SEEP_PRINTF(1, 2); /* seep: warning: … */
 void cli_note(const char *fmt, ...) SEEP_PRINTF(1, 2);    /* seep: … , for what is no trouble */
 void cli_hint(const char *fmt, ...) SEEP_PRINTF(1, 2);    /* hint: … */
-/* "seep: SUBJECT: what *err says"; returns the exit code. `subject` may be NULL. */
+/* "SUBJECT: what *err says", with the subject said once; malloc'ed. `subject` may be NULL. */
+char *cli_error_text(const char *subject, const struct seep_error *err);
+/* Says that as an error; returns the exit code. */
 int cli_fail(const char *subject, const struct seep_error *err);
 /* Wrong words: says so, points at --help, returns CLI_USAGE. */
 int cli_usage(const char *verb, const char *fmt, ...) SEEP_PRINTF(2, 3);

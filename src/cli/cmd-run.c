@@ -102,16 +102,30 @@ static pid_t start(const struct run_signals *signals, char **command, int *error
 	return child;
 }
 
-/* True when the child has ended, with *status; a child stopped by the terminal stops us too. */
-static bool has_ended(pid_t child, int *status)
+static void take_stop(int signal)
 {
+	if (signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
+		run_signals_stop(signal);
+}
+
+/*
+ * True when the child has ended, with *status; a child stopped by the terminal stops us too. As the first process of a
+ * container we also get orphans, which somebody must wait for.
+ */
+static bool has_ended(struct run_signals *signals, pid_t child, int *status)
+{
+	int s;
 	pid_t pid;
 
-	while ((pid = waitpid(child, status, WNOHANG | WUNTRACED)) == child) {
-		if (!WIFSTOPPED(*status))
+	while ((pid = waitpid(-1, &s, WNOHANG | WUNTRACED)) > 0) {
+		if (pid == child && !WIFSTOPPED(s)) {
+			*status = s;
 			return true;
-		if (WSTOPSIG(*status) == SIGTSTP || WSTOPSIG(*status) == SIGTTIN || WSTOPSIG(*status) == SIGTTOU)
-			run_signals_stop(WSTOPSIG(*status));
+		}
+		if (pid == child)
+			take_stop(WSTOPSIG(s));
+		else if (!WIFSTOPPED(s))
+			run_signals_reaped(signals, pid);
 	}
 	return pid < 0 && errno == ECHILD;
 }
@@ -134,7 +148,7 @@ static int watch_until_end(struct run_signals *signals, struct run_watch *w)
 	int status = 0;
 
 	arm_timer(polled[1].fd, 0);
-	while (!has_ended(w->child, &status)) {
+	while (!has_ended(signals, w->child, &status)) {
 		uint64_t expired;
 
 		if (poll(polled, 2, -1) < 0 && errno != EINTR)
@@ -176,6 +190,7 @@ static int run_child(const struct run_options *o, char **command)
 		cli_error("run: %s: %s", command[0], strerror(error));
 		return watch.child < 0 ? RUN_FAILED : exec_code(error);
 	}
+	run_let_go();
 	status = watch_until_end(&signals, &watch);
 	run_watch_last(&watch);
 	run_end_write(&watch, status);

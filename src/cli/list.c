@@ -75,6 +75,14 @@ void cli_owned_list_release(struct cli_list *list)
 
 /* ---- files ---- */
 
+static void warn_of(const char *path, const struct seep_error *err)
+{
+	char *text = cli_error_text(path, err);
+
+	cli_warning("%s", text);
+	free(text);
+}
+
 static void add_file(const char *path, bool warn, struct cli_found_list *out)
 {
 	struct seep_error err = { .status = SEEP_OK };
@@ -88,7 +96,7 @@ static void add_file(const char *path, bool warn, struct cli_found_list *out)
 		cli_grow(&out->bad, &out->cap_bad, out->nr_bad + 1, sizeof(*out->bad));
 		out->bad[out->nr_bad++] = cli_strdup(path);
 		if (warn)
-			cli_warning("%s: %s", path, err.what);
+			warn_of(path, &err);
 		return;
 	}
 	found.path = cli_strdup(path);

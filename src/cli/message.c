@@ -88,16 +88,23 @@ void cli_hint(const char *fmt, ...)
 	va_end(args);
 }
 
-int cli_fail(const char *subject, const struct seep_error *err)
+char *cli_error_text(const char *subject, const struct seep_error *err)
 {
 	char at[48] = "";
 
 	if (err->offset != SEEP_NO_OFFSET && err->offset)
 		snprintf(at, sizeof(at), " (at byte %llu)", (unsigned long long)err->offset);
-	if (subject)
-		cli_error("%s: %s%s", subject, err->what, at);
-	else
-		cli_error("%s%s", err->what, at);
+	if (!subject || strstr(err->what, subject)) /* who failed may have named it already */
+		return cli_printf("%s%s", err->what, at);
+	return cli_printf("%s: %s%s", subject, err->what, at);
+}
+
+int cli_fail(const char *subject, const struct seep_error *err)
+{
+	char *text = cli_error_text(subject, err);
+
+	cli_error("%s", text);
+	free(text);
 	return cli_exit_of(err->status);
 }
 

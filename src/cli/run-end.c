@@ -354,7 +354,7 @@ static void say_trouble(const struct seep_recording *r)
 void run_end_say(struct run_watch *w)
 {
 	struct seep_recording *r = NULL;
-	size_t nr, best = find_largest(w, &nr, &r);
+	size_t nr, best = find_largest(w, &nr, &r), nr_running = 0;
 	char *path;
 
 	if (best == w->nr) {
@@ -363,6 +363,10 @@ void run_end_say(struct run_watch *w)
 	}
 	if (r)
 		say_trouble(r);
+	for (size_t i = 0; i < w->nr; i++)
+		nr_running += !w->items[i].is_over;
+	if (nr_running)
+		cli_note("%zu of its processes run on, and are recorded further", nr_running);
 	path = quoted(w->items[best].path);
 	if (nr == 1)
 		cli_note("recorded; to see what held the memory: seep why %s", path);

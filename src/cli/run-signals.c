@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,6 +17,27 @@ struct sighting {
 	int signal;
 	uint32_t sender;
 };
+
+void run_let_go(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		int fd = atoi(e->d_name);
+
+		if (fd > 2 && fcntl(fd, F_GETFD) == 0)
+			close(fd);
+	}
+	if (dir)
+		closedir(dir);
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	close(null);
+}
 
 /* ---- the canary ---- */
 
@@ -47,9 +69,8 @@ static void start_canary(struct run_signals *s, const sigset_t *all)
 	if (!s->canary) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NAME, "seep-canary");
-		/* Whoever waits for the ends of our standard streams must not wait for the canary. */
-		for (int fd = 0; fd < 3; fd++)
-			close(fd);
+		run_let_go();
+		close(STDERR_FILENO);
 		close(fds[0]);
 		if (getppid() == parent)
 			be_canary(fds[1], all);
@@ -166,6 +187,14 @@ void run_signals_stop(int signal)
 	kill(getpid(), signal);
 	sigprocmask(SIG_UNBLOCK, &one, &old);
 	sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+void run_signals_reaped(struct run_signals *s, pid_t pid)
+{
+	if (pid != s->canary || s->canary_fd < 0)
+		return;
+	close(s->canary_fd);
+	s->canary_fd = -1;
 }
 
 void run_signals_end(struct run_signals *s)

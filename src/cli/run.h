@@ -54,6 +54,13 @@ bool run_signals_read(struct run_signals *s, pid_t child);
 /* Stops us as the child was stopped, so that the shell sees its job stopped. Returns when we are continued. */
 void run_signals_stop(int signal);
 void run_signals_end(struct run_signals *s);
+/* `pid` was waited for: if it is the canary, it is no more. */
+void run_signals_reaped(struct run_signals *s, pid_t pid);
+/*
+ * Lets go of what we inherited besides standard error: who waits for the end of a pipe waits for the program alone.
+ * All descriptors of our own are close-on-exec, those inherited are not.
+ */
+void run_let_go(void);
 
 /* ---- watching ---- */
 

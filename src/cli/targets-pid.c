@@ -178,7 +178,7 @@ static int load_pids(struct cli_targets *t, const uint32_t *pids, size_t nr)
 			continue;
 		found = pick(t->options.sysroot, &list, pids[i], true);
 		if (found && cli_load_recording(t, found->path, &err) != CLI_OK)
-			cli_targets_warn(t, "%s: %s", found->path, err.what);
+			cli_targets_warn_of(t, found->path, &err);
 		cli_found_release(&list);
 	}
 	return t->nr > nr_before ? CLI_OK : CLI_INPUT;

@@ -26,6 +26,14 @@ void cli_targets_warn(struct cli_targets *t, const char *fmt, ...)
 	t->warnings[t->nr_warnings++] = text;
 }
 
+void cli_targets_warn_of(struct cli_targets *t, const char *subject, const struct seep_error *err)
+{
+	char *text = cli_error_text(subject, err);
+
+	cli_targets_warn(t, "%s", text);
+	free(text);
+}
+
 /* ---- loading ---- */
 
 static uint64_t monotonic_ns(void)
@@ -154,7 +162,7 @@ static int load_directory(struct cli_targets *t, const char *dir)
 		struct seep_error err = { .status = SEEP_OK };
 
 		if (cli_load_recording(t, found.items[i].path, &err) != CLI_OK)
-			cli_targets_warn(t, "%s: %s", found.items[i].path, err.what);
+			cli_targets_warn_of(t, found.items[i].path, &err);
 	}
 	cli_found_release(&found);
 	if (t->nr > nr_before)
