@@ -1,521 +1,466 @@
 #include "recorder/cfi.h"
 
-#include <stddef.h>
+#include "recorder/cursor.h"
 
-#define MAX_REMEMBERED 4
-#define MAX_DEPTH 16
+#define MAX_REMEMBERED 6
+#define NO_REG 0xff /* a register that is not tracked */
 
-/* ---- bytes ---- */
-
-struct bytes {
-	const uint8_t *p, *end;
-	bool failed;
-};
-
-static uint64_t take(struct bytes *b, uint32_t n)
+static const uint8_t *bytes_at(uint64_t address)
 {
-	uint64_t v = 0;
-
-	if ((size_t)(b->end - b->p) < n) {
-		b->failed = true;
-		b->p = b->end;
-		return 0;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		v |= (uint64_t)b->p[i] << (8 * i);
-	b->p += n;
-	return v;
+	return (const uint8_t *)(uintptr_t)address;
+}
+static uint64_t address_of(const uint8_t *p)
+{
+	return (uint64_t)(uintptr_t)p;
 }
 
-static uint64_t uleb(struct bytes *b)
+static struct cursor cursor_at(const struct cfi_object *o, uint64_t address)
 {
-	uint64_t v = 0;
-	uint32_t shift = 0;
-	uint8_t byte;
+	bool is_inside = address >= o->start && address < o->end;
 
-	do {
-		byte = (uint8_t)take(b, 1);
-		if (shift < 64)
-			v |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	return v;
+	return (struct cursor){ .p = bytes_at(address),
+		                .end = bytes_at(is_inside ? o->end : address),
+		                .failed = !is_inside };
 }
 
-static int64_t sleb(struct bytes *b)
+/* ---- pointers ---- */
+
+enum { PE_OMIT = 0xff, PE_PCREL = 0x10, PE_DATAREL = 0x30, PE_INDIRECT = 0x80 };
+
+static uint64_t read_pointer_value(struct cursor *c, uint8_t encoding)
 {
-	uint64_t v = 0;
-	uint32_t shift = 0;
-	uint8_t byte;
-
-	do {
-		byte = (uint8_t)take(b, 1);
-		if (shift < 64)
-			v |= (uint64_t)(byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80);
-	if (shift < 64 && byte & 0x40)
-		v |= ~0ull << shift;
-	return (int64_t)v;
-}
-
-/* Pointer encodings of the LSB; DW_EH_PE_indirect is followed by no one who only wants addresses of code. */
-static uint64_t encoded(struct bytes *b, uint8_t encoding, uint64_t hdr)
-{
-	uint64_t base = 0, here = (uint64_t)(uintptr_t)b->p, v;
-
-	if (encoding == 0xff)
-		return 0;
-	switch (encoding & 0x70) {
-	case 0x10: base = here; break;
-	case 0x30: base = hdr; break;
-	default: break;
-	}
 	switch (encoding & 0x0f) {
-	case 0x00: case 0x04: case 0x0c: v = take(b, 8); break;
-	case 0x01: v = uleb(b); break;
-	case 0x02: v = take(b, 2); break;
-	case 0x03: v = take(b, 4); break;
-	case 0x09: v = (uint64_t)sleb(b); break;
-	case 0x0a: v = (uint64_t)(int64_t)(int16_t)take(b, 2); break;
-	case 0x0b: v = (uint64_t)(int64_t)(int32_t)take(b, 4); break;
-	default: b->failed = true; v = 0; break;
+	case 0x00:
+	case 0x04:
+	case 0x0c: return cursor_u64(c);
+	case 0x01: return cursor_uleb(c);
+	case 0x02: return cursor_u16(c);
+	case 0x03: return cursor_u32(c);
+	case 0x09: return (uint64_t)cursor_sleb(c);
+	case 0x0a: return (uint64_t)(int16_t)cursor_u16(c);
+	case 0x0b: return (uint64_t)(int32_t)cursor_u32(c);
+	default: c->failed = true; return 0;
 	}
-	return v ? base + v : 0;
 }
 
-/* ---- records ---- */
-
-struct record {
-	struct bytes body;    /* behind the length */
-	uint64_t id_at;       /* address of the CIE pointer */
-	uint64_t next;
-};
-
-static bool read_record(uint64_t at, uint64_t end, struct record *r)
+/* An indirect one is left as it is: only personalities are, and nobody calls them. */
+static uint64_t read_pointer(struct cursor *c, uint8_t encoding, uint64_t data_base)
 {
-	struct bytes b = { (const uint8_t *)(uintptr_t)at, (const uint8_t *)(uintptr_t)end, false };
-	uint64_t len = take(&b, 4);
+	uint64_t at = address_of(c->p);
+	uint64_t v = read_pointer_value(c, encoding);
 
-	if (len == 0xffffffff)
-		len = take(&b, 8);
-	if (b.failed || !len || len > (uint64_t)(b.end - b.p))
+	switch (encoding & 0x70) {
+	case 0: return v;
+	case PE_PCREL: return v + at;
+	case PE_DATAREL: return v + data_base;
+	default: c->failed = true; return 0;
+	}
+}
+
+/* ---- entries ---- */
+
+/* Reads the length; *c ends where the entry ends. 0 is the terminator. */
+static bool read_length(struct cursor *c)
+{
+	uint64_t length = cursor_u32(c);
+
+	if (length == 0xffffffff)
+		length = cursor_u64(c);
+	if (c->failed || !length || length > (uint64_t)(c->end - c->p))
 		return false;
-	r->id_at = (uint64_t)(uintptr_t)b.p;
-	r->body = (struct bytes){ b.p, b.p + len, false };
-	r->next = (uint64_t)(uintptr_t)(b.p + len);
+	c->end = c->p + length;
 	return true;
 }
 
 struct cie {
-	uint64_t code_align;
-	int64_t data_align;
 	uint8_t pointer_encoding;
-	bool has_augmentation, is_signal;
-	uint64_t ra;
-	struct bytes program;
+	bool has_length; /* augmentation z: FDEs have a length of their own augmentation */
 };
 
-static void read_augmentation(struct bytes *b, const char *augmentation, struct cie *c)
+static void read_augmentation(struct cursor *c, const uint8_t *letters, struct cie *cie, struct cfi_fde *out)
 {
-	uint64_t len = uleb(b);
-	const uint8_t *end = b->p + len;
-
-	if (len > (uint64_t)(b->end - b->p)) {
-		b->failed = true;
-		return;
+	for (; *letters && !c->failed; letters++) {
+		if (*letters == 'R')
+			cie->pointer_encoding = cursor_u8(c);
+		else if (*letters == 'P')
+			(void)read_pointer_value(c, cursor_u8(c));
+		else if (*letters == 'L')
+			(void)cursor_u8(c);
+		else if (*letters == 'S')
+			out->is_signal = true;
+		/* 'B', 'G': how return addresses are signed, tagged frames: nothing to read */
 	}
-	for (const char *a = augmentation + 1; *a; a++) {
-		uint8_t encoding;
-
-		if (*a == 'R') {
-			c->pointer_encoding = (uint8_t)take(b, 1);
-		} else if (*a == 'L') {
-			(void)take(b, 1);
-		} else if (*a == 'P') {
-			encoding = (uint8_t)take(b, 1);
-			(void)encoded(b, encoding & 0x7f, 0);
-		} else if (*a == 'S') {
-			c->is_signal = true;
-		} else if (*a != 'B' && *a != 'G') {
-			break; /* the length says where it ends */
-		}
-	}
-	b->p = end;
 }
 
-static bool read_cie(uint64_t at, uint64_t end, struct cie *c)
+static bool parse_cie(struct cursor c, struct cie *cie, struct cfi_fde *out)
 {
-	struct record r;
-	struct bytes *b = &r.body;
-	const char *augmentation;
+	const uint8_t *letters;
 	uint8_t version;
+	uint64_t ra;
 
-	*c = (struct cie){ .pointer_encoding = 0 };
-	if (!read_record(at, end, &r) || take(b, 4) != 0)
+	if (!read_length(&c) || cursor_u32(&c) != 0)
 		return false;
-	version = (uint8_t)take(b, 1);
-	augmentation = (const char *)b->p;
-	while (take(b, 1) && !b->failed)
+	version = cursor_u8(&c);
+	letters = c.p;
+	while (cursor_u8(&c))
 		;
-	if (version == 4)
-		(void)take(b, 2);
-	c->code_align = uleb(b);
-	c->data_align = sleb(b);
-	c->ra = version == 1 ? take(b, 1) : uleb(b);
-	if (augmentation[0] == 'z') {
-		c->has_augmentation = true;
-		read_augmentation(b, augmentation, c);
-	} else if (augmentation[0]) {
+	if (c.failed || (version != 1 && version != 3))
 		return false;
+	if (letters[0] == 'e' && letters[1] == 'h')
+		(void)cursor_u64(&c);
+	out->code_align = cursor_uleb(&c);
+	out->data_align = cursor_sleb(&c);
+	ra = version == 1 ? cursor_u8(&c) : cursor_uleb(&c);
+	cie->has_length = letters[0] == 'z';
+	if (cie->has_length) {
+		uint64_t length = cursor_uleb(&c);
+		struct cursor augmentation = c;
+
+		cursor_skip(&c, length);
+		augmentation.end = c.p;
+		read_augmentation(&augmentation, letters + 1, cie, out);
+		c.failed |= augmentation.failed;
 	}
-	c->program = *b;
-	return !b->failed && c->ra < CFI_NR_REGS;
+	out->cie_code = c.p;
+	out->cie_code_end = c.end;
+	return !c.failed && ra == REG_RA;
 }
 
-/* ---- finding the FDE ---- */
-
-struct table {
-	uint64_t hdr, eh_frame, nr, first; /* first: address of the binary search table, 0 none */
-};
-
-static bool read_hdr(uint64_t hdr, uint64_t end, struct table *t)
+/* `c` stands at an entry that is not the terminator. */
+static bool parse_fde(const struct cfi_object *o, struct cursor c, struct cfi_fde *out)
 {
-	struct bytes b = { (const uint8_t *)(uintptr_t)hdr, (const uint8_t *)(uintptr_t)end, false };
-	uint8_t version = (uint8_t)take(&b, 1), frame_encoding = (uint8_t)take(&b, 1);
-	uint8_t count_encoding = (uint8_t)take(&b, 1), table_encoding = (uint8_t)take(&b, 1);
+	struct cie cie = { 0 };
+	uint64_t at, to_cie;
 
-	*t = (struct table){ .hdr = hdr };
-	t->eh_frame = encoded(&b, frame_encoding, hdr);
-	t->nr = encoded(&b, count_encoding, hdr);
-	if (version != 1 || b.failed)
+	*out = (struct cfi_fde){ .address = address_of(c.p) };
+	if (!read_length(&c))
 		return false;
-	if (table_encoding == 0x3b && t->nr && t->nr <= (uint64_t)(b.end - b.p) / 8)
-		t->first = (uint64_t)(uintptr_t)b.p;
-	return true;
+	at = address_of(c.p);
+	to_cie = cursor_u32(&c);
+	if (!to_cie || to_cie > at - o->start || !parse_cie(cursor_at(o, at - to_cie), &cie, out))
+		return false;
+	out->pc_begin = read_pointer(&c, cie.pointer_encoding, 0);
+	out->pc_end = out->pc_begin + read_pointer_value(&c, cie.pointer_encoding);
+	if (cie.has_length)
+		cursor_skip(&c, cursor_uleb(&c));
+	out->code = c.p;
+	out->code_end = c.end;
+	return !c.failed;
 }
 
-static int32_t entry_at(const struct table *t, uint64_t i, uint32_t word)
+bool cfi_parse(const struct cfi_object *o, uint64_t address, struct cfi_fde *out)
+{
+	return parse_fde(o, cursor_at(o, address), out);
+}
+
+/* ---- search ---- */
+
+static int32_t table_word(const uint8_t *table, uint64_t i)
 {
 	int32_t v;
 
-	__builtin_memcpy(&v, (const void *)(uintptr_t)(t->first + i * 8 + word * 4), 4);
+	__builtin_memcpy(&v, table + i * 4, 4);
 	return v;
 }
 
-/* The last entry whose start is not above pc. */
-static uint64_t search(const struct table *t, uint64_t pc)
+/* Pairs of (first pc, entry), both relative to the header, sorted. */
+static uint64_t search_table(const struct cfi_object *o, struct cursor c, uint64_t nr, uint64_t pc)
 {
-	int64_t want = (int64_t)(pc - t->hdr);
-	uint64_t low = 0, high = t->nr;
+	uint64_t low = 0, high = nr;
 
-	if (want < entry_at(t, 0, 0))
+	if (nr > (uint64_t)(c.end - c.p) / 8)
 		return 0;
-	while (high - low > 1) {
+	while (low < high) {
 		uint64_t middle = (low + high) / 2;
 
-		if (entry_at(t, middle, 0) <= want)
-			low = middle;
+		if (o->header + (uint64_t)(int64_t)table_word(c.p, middle * 2) <= pc)
+			low = middle + 1;
 		else
 			high = middle;
 	}
-	return t->hdr + (uint64_t)(int64_t)entry_at(t, low, 1);
+	return low ? o->header + (uint64_t)(int64_t)table_word(c.p, (low - 1) * 2 + 1) : 0;
 }
 
-struct fde {
-	uint64_t start, end;
-	struct cie cie;
-	struct bytes program;
-};
-
-static bool read_fde(uint64_t at, uint64_t module_end, uint64_t hdr, struct fde *f)
+static bool search_entries(const struct cfi_object *o, uint64_t address, uint64_t pc, struct cfi_fde *out)
 {
-	struct record r;
-	uint64_t cie_at;
+	struct cursor c = cursor_at(o, address);
 
-	if (!read_record(at, module_end, &r))
-		return false;
-	cie_at = take(&r.body, 4);
-	if (!cie_at || !read_cie(r.id_at - cie_at, module_end, &f->cie))
-		return false;
-	f->start = encoded(&r.body, f->cie.pointer_encoding, hdr);
-	f->end = f->start + encoded(&r.body, f->cie.pointer_encoding & 0x0f, hdr);
-	if (f->cie.has_augmentation) {
-		uint64_t len = uleb(&r.body);
+	while (!c.failed) {
+		struct cursor next = c;
 
-		if (len > (uint64_t)(r.body.end - r.body.p))
+		if (!read_length(&next))
 			return false;
-		r.body.p += len;
-	}
-	f->program = r.body;
-	return !r.body.failed;
-}
-
-/* Without a search table: from one record to the next. Such objects are small. */
-static bool find_linear(const struct table *t, uint64_t module_end, uint64_t pc, struct fde *f, uint64_t *at)
-{
-	struct record r;
-
-	for (uint64_t here = t->eh_frame; here && read_record(here, module_end, &r); here = r.next)
-		if (read_fde(here, module_end, t->hdr, f) && pc >= f->start && pc < f->end) {
-			*at = here;
+		if (parse_fde(o, c, out) && pc >= out->pc_begin && pc < out->pc_end)
 			return true;
-		}
+		c.p = next.end;
+	}
 	return false;
 }
 
-static bool find_fde(uint64_t hdr, uint64_t module_end, uint64_t pc, struct fde *f, uint64_t *at)
+bool cfi_find(const struct cfi_object *o, uint64_t pc, struct cfi_fde *out)
 {
-	struct table t;
+	struct cursor c = cursor_at(o, o->header);
+	uint8_t version, frame_encoding, count_encoding, table_encoding;
+	uint64_t frames, nr, address;
 
-	if (!hdr || !read_hdr(hdr, module_end, &t))
+	if (!o->header)
 		return false;
-	if (!t.first)
-		return find_linear(&t, module_end, pc, f, at);
-	*at = search(&t, pc);
-	return *at && read_fde(*at, module_end, hdr, f) && pc >= f->start && pc < f->end;
+	version = cursor_u8(&c);
+	frame_encoding = cursor_u8(&c);
+	count_encoding = cursor_u8(&c);
+	table_encoding = cursor_u8(&c);
+	frames = read_pointer(&c, frame_encoding, o->header);
+	if (c.failed || version != 1 || frame_encoding == PE_OMIT)
+		return false;
+	if (count_encoding == PE_OMIT || table_encoding != 0x3b /* sdata4, relative to the header */)
+		return search_entries(o, frames, pc, out);
+	nr = read_pointer(&c, count_encoding, o->header);
+	address = c.failed ? 0 : search_table(o, c, nr, pc);
+	return address && cfi_parse(o, address, out) && pc >= out->pc_begin && pc < out->pc_end;
 }
 
-/* ---- the program ---- */
+/* ---- programs ---- */
 
-struct state {
-	struct cfi_row row, initial;
+struct program {
+	const struct cfi_object *object;
+	const struct cfi_fde *fde;
+	struct cursor c;
+	uint64_t location;
+	struct cfi_row *row;
+	const struct cfi_row *initial; /* NULL while the common part runs */
 	struct cfi_row remembered[MAX_REMEMBERED];
 	uint32_t nr_remembered;
-	uint64_t pc;
-	const struct cie *cie;
 };
 
-static void set(struct state *s, uint64_t reg, uint8_t how, int64_t at)
+static void set(struct program *p, uint64_t reg, enum cfi_how how, int64_t value)
 {
-	if (reg < CFI_NR_REGS)
-		s->row.regs[reg] = (struct cfi_register){ how, (int32_t)at };
+	if (reg >= NR_REGS)
+		return;
+	if (value != (int32_t)value)
+		p->c.failed = true;
+	p->row->how[reg] = (uint8_t)how;
+	p->row->value[reg] = (int32_t)value;
 }
 
-static int32_t skip_expression(struct state *s, struct bytes *b)
+static void set_cfa(struct program *p, uint64_t reg, int64_t offset)
 {
-	int32_t at = (int32_t)((uint64_t)(uintptr_t)b->p - s->row.fde);
-	uint64_t len = uleb(b);
+	if (reg >= NR_REGS || offset != (int32_t)offset)
+		p->c.failed = true;
+	p->row->cfa_reg = (uint8_t)reg;
+	p->row->cfa_value = (int32_t)offset;
+	p->row->cfa_is_expression = false;
+}
 
-	if (len > (uint64_t)(b->end - b->p))
-		b->failed = true;
+/* Place of the expression that comes next. */
+static int64_t skip_expression(struct program *p)
+{
+	uint64_t place = address_of(p->c.p) - p->object->start;
+
+	cursor_skip(&p->c, cursor_uleb(&p->c));
+	return (int64_t)place;
+}
+
+static void restore(struct program *p, uint64_t reg)
+{
+	if (reg >= NR_REGS || !p->initial)
+		return;
+	p->row->how[reg] = p->initial->how[reg];
+	p->row->value[reg] = p->initial->value[reg];
+}
+
+static int64_t factored(struct program *p, uint64_t offset)
+{
+	return (int64_t)offset * p->fde->data_align;
+}
+static int64_t factored_sleb(struct program *p)
+{
+	return cursor_sleb(&p->c) * p->fde->data_align;
+}
+static void advance(struct program *p, uint64_t delta)
+{
+	p->location += delta * p->fde->code_align;
+}
+
+static void remember(struct program *p)
+{
+	if (p->nr_remembered == MAX_REMEMBERED)
+		p->c.failed = true;
 	else
-		b->p += len;
-	return at;
+		p->remembered[p->nr_remembered++] = *p->row;
 }
 
-static void define_cfa(struct state *s, uint64_t reg, int64_t offset)
+static void recall(struct program *p)
 {
-	s->row.cfa_is_expression = false;
-	s->row.cfa_reg = reg < CFI_NR_REGS ? (uint8_t)reg : 0xff;
-	s->row.cfa_at = (int32_t)offset;
+	if (!p->nr_remembered)
+		p->c.failed = true;
+	else
+		*p->row = p->remembered[--p->nr_remembered];
 }
 
-/* The instructions with their own opcode byte, except those that move pc. */
-static bool execute_one(struct state *s, uint8_t op, struct bytes *b)
+enum {
+	OP_NOP = 0x00,
+	OP_SET_LOC,
+	OP_ADVANCE1,
+	OP_ADVANCE2,
+	OP_ADVANCE4,
+	OP_OFFSET_EXTENDED,
+	OP_RESTORE_EXTENDED,
+	OP_UNDEFINED,
+	OP_SAME_VALUE,
+	OP_REGISTER,
+	OP_REMEMBER,
+	OP_RECALL,
+	OP_DEF_CFA,
+	OP_DEF_CFA_REGISTER,
+	OP_DEF_CFA_OFFSET,
+	OP_DEF_CFA_EXPRESSION,
+	OP_EXPRESSION,
+	OP_OFFSET_EXTENDED_SF,
+	OP_DEF_CFA_SF,
+	OP_DEF_CFA_OFFSET_SF,
+	OP_VAL_OFFSET,
+	OP_VAL_OFFSET_SF,
+	OP_VAL_EXPRESSION,
+	OP_NEGATE_RA_STATE = 0x2d,
+	OP_ARGS_SIZE = 0x2e,
+	OP_NEGATIVE_OFFSET_EXTENDED = 0x2f,
+	OP_ADVANCE = 0x40,
+	OP_OFFSET = 0x80,
+	OP_RESTORE = 0xc0 /* the low six bits are an operand */
+};
+
+/* Rules of registers. False: not one of them. */
+static bool step_register(struct program *p, uint8_t op)
 {
-	int64_t factor = s->cie->data_align;
 	uint64_t reg;
 
 	switch (op) {
-	case 0x00: return true;                                                                   /* nop */
-	case 0x05: reg = uleb(b); set(s, reg, CFI_OFFSET, (int64_t)uleb(b) * factor); return true; /* offset_extended */
-	case 0x06: reg = uleb(b);                                                                 /* restore_extended */
-		if (reg < CFI_NR_REGS)
-			s->row.regs[reg] = s->initial.regs[reg];
+	case OP_OFFSET_EXTENDED:
+		reg = cursor_uleb(&p->c);
+		set(p, reg, CFI_OFFSET, factored(p, cursor_uleb(&p->c)));
 		return true;
-	case 0x07: set(s, uleb(b), CFI_UNDEFINED, 0); return true;
-	case 0x08: set(s, uleb(b), CFI_SAME, 0); return true;
-	case 0x09: reg = uleb(b); set(s, reg, CFI_REGISTER, (int64_t)uleb(b)); return true;
-	case 0x0a:                                                                                /* remember_state */
-		if (s->nr_remembered == MAX_REMEMBERED)
-			return false;
-		s->remembered[s->nr_remembered++] = s->row;
+	case OP_OFFSET_EXTENDED_SF:
+		reg = cursor_uleb(&p->c);
+		set(p, reg, CFI_OFFSET, factored_sleb(p));
 		return true;
-	case 0x0b:                                                                                /* restore_state */
-		if (!s->nr_remembered)
-			return false;
-		s->row = s->remembered[--s->nr_remembered];
+	case OP_NEGATIVE_OFFSET_EXTENDED:
+		reg = cursor_uleb(&p->c);
+		set(p, reg, CFI_OFFSET, -factored(p, cursor_uleb(&p->c)));
 		return true;
-	case 0x0c: reg = uleb(b); define_cfa(s, reg, (int64_t)uleb(b)); return true;              /* def_cfa */
-	case 0x0d: define_cfa(s, uleb(b), s->row.cfa_at); return true;                            /* def_cfa_register */
-	case 0x0e: s->row.cfa_at = (int32_t)uleb(b); return true;                                 /* def_cfa_offset */
-	case 0x0f: s->row.cfa_at = skip_expression(s, b); s->row.cfa_is_expression = true; return true;
-	case 0x10: reg = uleb(b); set(s, reg, CFI_EXPRESSION, skip_expression(s, b)); return true;
-	case 0x11: reg = uleb(b); set(s, reg, CFI_OFFSET, sleb(b) * factor); return true;         /* offset_extended_sf */
-	case 0x12: reg = uleb(b); define_cfa(s, reg, sleb(b) * factor); return true;              /* def_cfa_sf */
-	case 0x13: s->row.cfa_at = (int32_t)(sleb(b) * factor); return true;                      /* def_cfa_offset_sf */
-	case 0x14: reg = uleb(b); set(s, reg, CFI_VAL_OFFSET, (int64_t)uleb(b) * factor); return true;
-	case 0x15: reg = uleb(b); set(s, reg, CFI_VAL_OFFSET, sleb(b) * factor); return true;
-	case 0x16: reg = uleb(b); set(s, reg, CFI_VAL_EXPRESSION, skip_expression(s, b)); return true;
-	case 0x2d: return true;                                  /* AArch64: negate_ra_state; addresses are always stripped */
-	case 0x2e: (void)uleb(b); return true;                   /* GNU_args_size */
-	case 0x2f: reg = uleb(b); set(s, reg, CFI_OFFSET, -(int64_t)uleb(b) * factor); return true;
+	case OP_VAL_OFFSET:
+		reg = cursor_uleb(&p->c);
+		set(p, reg, CFI_VAL_OFFSET, factored(p, cursor_uleb(&p->c)));
+		return true;
+	case OP_VAL_OFFSET_SF:
+		reg = cursor_uleb(&p->c);
+		set(p, reg, CFI_VAL_OFFSET, factored_sleb(p));
+		return true;
+	case OP_REGISTER:
+		reg = cursor_uleb(&p->c);
+		set(p, reg, CFI_REGISTER, (int64_t)cursor_uleb(&p->c));
+		return true;
+	case OP_EXPRESSION:
+		reg = cursor_uleb(&p->c);
+		set(p, reg, CFI_EXPRESSION, skip_expression(p));
+		return true;
+	case OP_VAL_EXPRESSION:
+		reg = cursor_uleb(&p->c);
+		set(p, reg, CFI_VAL_EXPRESSION, skip_expression(p));
+		return true;
+	case OP_UNDEFINED: set(p, cursor_uleb(&p->c), CFI_UNDEFINED, 0); return true;
+	case OP_SAME_VALUE: set(p, cursor_uleb(&p->c), CFI_SAME, 0); return true;
+	case OP_RESTORE_EXTENDED: restore(p, cursor_uleb(&p->c)); return true;
 	default: return false;
 	}
 }
 
-/* Runs until the row holds for `pc`. */
-static bool execute(struct state *s, struct bytes b, uint64_t pc, uint64_t hdr)
+/* Rules of the CFA, and all that is left. */
+static void step_other(struct program *p, uint8_t op)
 {
-	while (b.p < b.end && !b.failed) {
-		uint8_t op = (uint8_t)take(&b, 1), low = op & 0x3f;
-		uint64_t to = s->pc;
+	uint64_t reg;
 
-		switch (op >> 6) {
-		case 1: to = s->pc + low * s->cie->code_align; break;
-		case 2: set(s, low, CFI_OFFSET, (int64_t)uleb(&b) * s->cie->data_align); continue;
-		case 3:
-			if (low < CFI_NR_REGS)
-				s->row.regs[low] = s->initial.regs[low];
-			continue;
-		default:
-			if (op == 0x01)
-				to = encoded(&b, s->cie->pointer_encoding, hdr);
-			else if (op >= 0x02 && op <= 0x04)
-				to = s->pc + take(&b, 1u << (op - 2)) * s->cie->code_align;
-			else if (execute_one(s, op, &b))
-				continue;
-			else
-				return false;
+	switch (op) {
+	case OP_NOP:
+	case OP_NEGATE_RA_STATE: break;
+	case OP_ARGS_SIZE: (void)cursor_uleb(&p->c); break;
+	case OP_REMEMBER: remember(p); break;
+	case OP_RECALL: recall(p); break;
+	case OP_DEF_CFA:
+		reg = cursor_uleb(&p->c);
+		set_cfa(p, reg, (int64_t)cursor_uleb(&p->c));
+		break;
+	case OP_DEF_CFA_SF:
+		reg = cursor_uleb(&p->c);
+		set_cfa(p, reg, factored_sleb(p));
+		break;
+	case OP_DEF_CFA_REGISTER: set_cfa(p, cursor_uleb(&p->c), p->row->cfa_value); break;
+	case OP_DEF_CFA_OFFSET: set_cfa(p, p->row->cfa_reg, (int64_t)cursor_uleb(&p->c)); break;
+	case OP_DEF_CFA_OFFSET_SF: set_cfa(p, p->row->cfa_reg, factored_sleb(p)); break;
+	case OP_DEF_CFA_EXPRESSION:
+		p->row->cfa_is_expression = true;
+		p->row->cfa_value = (int32_t)skip_expression(p);
+		break;
+	default: p->c.failed = true;
+	}
+}
+
+static bool step_location(struct program *p, uint8_t op)
+{
+	switch (op) {
+	case OP_SET_LOC:
+		/* No compiler writes it into .eh_frame, where it would need a relocation. */
+		p->c.failed = true;
+		return true;
+	case OP_ADVANCE1: advance(p, cursor_u8(&p->c)); return true;
+	case OP_ADVANCE2: advance(p, cursor_u16(&p->c)); return true;
+	case OP_ADVANCE4: advance(p, cursor_u32(&p->c)); return true;
+	default:
+		if ((op & 0xc0) != OP_ADVANCE)
+			return false;
+		advance(p, op & 0x3f);
+		return true;
+	}
+}
+
+static bool execute(struct program *p, const uint8_t *code, const uint8_t *end, uint64_t pc)
+{
+	p->c = (struct cursor){ .p = code, .end = end, .failed = false };
+	while (p->c.p < p->c.end && !p->c.failed) {
+		uint8_t op = cursor_u8(&p->c);
+
+		if (step_location(p, op)) {
+			if (p->location > pc)
+				break;
+		} else if ((op & 0xc0) == OP_OFFSET) {
+			set(p, op & 0x3f, CFI_OFFSET, factored(p, cursor_uleb(&p->c)));
+		} else if ((op & 0xc0) == OP_RESTORE) {
+			restore(p, op & 0x3f);
+		} else if (!step_register(p, op)) {
+			step_other(p, op);
 		}
-		if (to > pc)
-			break;
-		s->pc = to;
 	}
-	return !b.failed;
+	return !p->c.failed;
 }
 
-void cfi_find(uint64_t eh_frame_hdr, uint64_t module_end, uint64_t pc, struct cfi_row *row)
+bool cfi_row(const struct cfi_object *o, const struct cfi_fde *fde, uint64_t pc, struct cfi_row *row)
 {
-	struct fde f;
-	struct state s = { .nr_remembered = 0 };
-	uint64_t at;
+	struct cfi_row initial;
+	struct program p;
 
-	row->is_valid = row->is_start = false;
-	if (!find_fde(eh_frame_hdr, module_end, pc, &f, &at))
-		return;
-	s.cie = &f.cie;
-	s.pc = f.start;
-	s.row.fde = at;
-	s.row.ra = (uint8_t)f.cie.ra;
-	s.row.is_signal = f.cie.is_signal;
-	s.row.cfa_reg = 0xff;
-	if (!execute(&s, f.cie.program, UINT64_MAX, eh_frame_hdr))
-		return;
-	s.pc = f.start;
-	s.initial = s.row;
-	if (!execute(&s, f.program, pc, eh_frame_hdr))
-		return;
-	*row = s.row;
-	row->is_start = pc == f.start;
-	row->is_valid = row->cfa_is_expression || row->cfa_reg < CFI_NR_REGS;
-}
-
-/* ---- expressions: the stack machine of DWARF 5 section 2.5, as far as unwinding uses it ---- */
-
-struct machine {
-	uint64_t stack[MAX_DEPTH];
-	uint32_t nr;
-	bool failed;
-};
-
-static void push(struct machine *m, uint64_t v)
-{
-	if (m->nr == MAX_DEPTH)
-		m->failed = true;
-	else
-		m->stack[m->nr++] = v;
-}
-
-static uint64_t pop(struct machine *m)
-{
-	if (!m->nr) {
-		m->failed = true;
-		return 0;
-	}
-	return m->stack[--m->nr];
-}
-
-static bool push_constant(struct machine *m, uint8_t op, struct bytes *b)
-{
-	switch (op) {
-	case 0x03: case 0x0e: push(m, take(b, 8)); return true;
-	case 0x08: push(m, take(b, 1)); return true;
-	case 0x09: push(m, (uint64_t)(int64_t)(int8_t)take(b, 1)); return true;
-	case 0x0a: push(m, take(b, 2)); return true;
-	case 0x0b: push(m, (uint64_t)(int64_t)(int16_t)take(b, 2)); return true;
-	case 0x0c: push(m, take(b, 4)); return true;
-	case 0x0d: push(m, (uint64_t)(int64_t)(int32_t)take(b, 4)); return true;
-	case 0x10: push(m, uleb(b)); return true;
-	case 0x11: push(m, (uint64_t)sleb(b)); return true;
-	default: return false;
-	}
-}
-
-static bool compute_two(struct machine *m, uint8_t op)
-{
-	uint64_t b = pop(m), a = pop(m);
-
-	switch (op) {
-	case 0x1a: push(m, a & b); return true;
-	case 0x1c: push(m, a - b); return true;
-	case 0x1e: push(m, a * b); return true;
-	case 0x21: push(m, a | b); return true;
-	case 0x22: push(m, a + b); return true;
-	case 0x24: push(m, b < 64 ? a << b : 0); return true;
-	case 0x25: push(m, b < 64 ? a >> b : 0); return true;
-	case 0x27: push(m, a ^ b); return true;
-	case 0x29: push(m, a == b); return true;
-	case 0x2a: push(m, (int64_t)a >= (int64_t)b); return true;
-	case 0x2b: push(m, (int64_t)a > (int64_t)b); return true;
-	case 0x2c: push(m, (int64_t)a <= (int64_t)b); return true;
-	case 0x2d: push(m, (int64_t)a < (int64_t)b); return true;
-	case 0x2e: push(m, a != b); return true;
-	default: return false;
-	}
-}
-
-bool cfi_evaluate(const struct cfi_row *row, int32_t at, const struct cfi_registers *regs, bool has_initial,
-                  uint64_t initial, bool (*read)(void *data, uint64_t address, uint64_t *out), void *data, uint64_t *out)
-{
-	const uint8_t *start = (const uint8_t *)(uintptr_t)(row->fde + (uint64_t)(int64_t)at);
-	struct bytes b = { start, start + 512, false };
-	uint64_t len = uleb(&b), reg, v;
-	struct machine m = { .nr = 0 };
-
-	if (len > (uint64_t)(b.end - b.p))
+	__builtin_memset(row, 0, sizeof(*row));
+	row->cfa_reg = NO_REG;
+	p.object = o;
+	p.fde = fde;
+	p.location = fde->pc_begin;
+	p.row = row;
+	p.initial = NULL;
+	p.nr_remembered = 0;
+	if (!execute(&p, fde->cie_code, fde->cie_code_end, UINT64_MAX))
 		return false;
-	b.end = b.p + len;
-	if (has_initial)
-		push(&m, initial);
-	while (b.p < b.end && !b.failed && !m.failed) {
-		uint8_t op = (uint8_t)take(&b, 1);
-
-		if (op >= 0x30 && op <= 0x4f) { /* lit0–31 */
-			push(&m, op - 0x30u);
-		} else if ((op >= 0x70 && op <= 0x8f) || op == 0x92) { /* breg0–31, bregx */
-			reg = op == 0x92 ? uleb(&b) : op - 0x70u;
-			if (reg >= CFI_NR_REGS || !(regs->known >> reg & 1))
-				return false;
-			push(&m, regs->v[reg] + (uint64_t)sleb(&b));
-		} else if (op == 0x06) { /* deref */
-			if (!read(data, pop(&m), &v))
-				return false;
-			push(&m, v);
-		} else if (op == 0x12) { /* dup */
-			v = pop(&m);
-			push(&m, v);
-			push(&m, v);
-		} else if (op == 0x13) { /* drop */
-			(void)pop(&m);
-		} else if (op == 0x23) { /* plus_uconst */
-			v = pop(&m);
-			push(&m, v + uleb(&b));
-		} else if (!push_constant(&m, op, &b) && !compute_two(&m, op)) {
-			return false;
-		}
-	}
-	*out = pop(&m);
-	return !b.failed && !m.failed;
+	initial = *row;
+	p.initial = &initial;
+	p.location = fde->pc_begin;
+	if (!execute(&p, fde->code, fde->code_end, pc))
+		return false;
+	return row->cfa_is_expression || row->cfa_reg < NR_REGS;
 }

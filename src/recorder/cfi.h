@@ -1,58 +1,53 @@
 /*
- * Call frame information: what .eh_frame says about one address. DWARF 5 section 6.4; Linux Standard Base 5.0, Core,
- * chapter 10 (.eh_frame, .eh_frame_hdr). The bytes are those of an object that the loader mapped and whose code runs:
- * they are bounded by their own lengths, not distrusted.
+ * Call frame information: .eh_frame of a loaded object, found by the binary search table of .eh_frame_hdr or by a
+ * linear search where there is no table, and executed up to one address. Format: Linux Standard Base Core 5.0
+ * "Exception Frames"; DWARF 5 section 6.4; AArch64 DWARF "DW_CFA_AARCH64_negate_ra_state". The object must stay mapped
+ * during a call. Reads stay inside [start, end) of the object. No state, no system call.
  */
 #ifndef SEEP_RECORDER_CFI_H
 #define SEEP_RECORDER_CFI_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "recorder/machine.h"
 
-#if defined(__x86_64__)
-#define CFI_NR_REGS 17
-#define CFI_SP 7
-#define CFI_FP 6
-#define CFI_RA 16
-#elif defined(__aarch64__)
-#define CFI_NR_REGS 32
-#define CFI_SP 31
-#define CFI_FP 29
-#define CFI_RA 30
-#endif
-
-enum cfi_how { CFI_SAME, CFI_UNDEFINED, CFI_OFFSET, CFI_VAL_OFFSET, CFI_EXPRESSION, CFI_VAL_EXPRESSION, CFI_REGISTER };
-
-struct cfi_register {
-	uint8_t how;
-	int32_t at; /* offset from the CFA, register number, or start of the expression relative to the FDE */
+struct cfi_object {
+	uint64_t start, end;
+	uint64_t header; /* address of .eh_frame_hdr; 0 none */
 };
 
+struct cfi_fde {
+	uint64_t address; /* of the entry itself */
+	uint64_t pc_begin, pc_end;
+	const uint8_t *cie_code, *cie_code_end, *code, *code_end;
+	uint64_t code_align;
+	int64_t data_align;
+	bool is_signal; /* augmentation S: the address is that of an interrupted instruction */
+};
+
+enum cfi_how {
+	CFI_UNSPECIFIED, /* preserved if the calling convention says so */
+	CFI_UNDEFINED,
+	CFI_SAME,
+	CFI_OFFSET,         /* saved at CFA + value */
+	CFI_VAL_OFFSET,     /* is CFA + value */
+	CFI_REGISTER,       /* is in register `value` */
+	CFI_EXPRESSION,     /* saved where the expression at start + value says */
+	CFI_VAL_EXPRESSION, /* is what it says */
+};
+
+/* How to compute the registers of the caller. An expression is given by its place (a ULEB128 length comes first). */
 struct cfi_row {
-	struct cfi_register regs[CFI_NR_REGS];
+	int32_t value[NR_REGS];
+	uint8_t how[NR_REGS];
 	uint8_t cfa_reg;
 	bool cfa_is_expression;
-	int32_t cfa_at;     /* offset, or start of the expression relative to the FDE */
-	bool is_signal;     /* the frame was made by the kernel */
-	bool is_valid;
-	bool is_start;      /* pc is the first byte of the function */
-	uint64_t fde;       /* address that expressions are relative to */
-	uint8_t ra;         /* register that holds the return address */
+	int32_t cfa_value; /* offset from cfa_reg, or place of the expression from start */
 };
 
-/* The row for pc. is_valid false: no FDE holds it, or its program is not understood. */
-void cfi_find(uint64_t eh_frame_hdr, uint64_t module_end, uint64_t pc, struct cfi_row *row);
-
-/* Registers as far as they are known, by DWARF number. */
-struct cfi_registers {
-	uint64_t v[CFI_NR_REGS];
-	uint32_t known; /* bit set */
-};
-/*
- * Evaluates an expression of `row` with `initial` on the stack if has_initial. `read` reads 8 bytes of memory or says
- * false. False: not understood, or a register or byte is not known.
- */
-bool cfi_evaluate(const struct cfi_row *row, int32_t at, const struct cfi_registers *regs, bool has_initial,
-                  uint64_t initial, bool (*read)(void *data, uint64_t address, uint64_t *out), void *data, uint64_t *out);
+/* The entry that covers pc. */
+bool cfi_find(const struct cfi_object *o, uint64_t pc, struct cfi_fde *out);
+/* The entry at an address that cfi_find gave for this object. */
+bool cfi_parse(const struct cfi_object *o, uint64_t address, struct cfi_fde *out);
+/* Executes its program up to pc. False: broken, or something this machine does not have. */
+bool cfi_row(const struct cfi_object *o, const struct cfi_fde *fde, uint64_t pc, struct cfi_row *row);
 
 #endif

@@ -1,476 +1,487 @@
 #include "recorder/modules.h"
 
-#include <elf.h>
-#include <link.h>
-#include <stddef.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 
+#include "recorder/elfimage.h"
 #include "recorder/objects.h"
+#include "recorder/stackmem.h"
 #include "recorder/sys.h"
-#include "recorder/text.h"
 
-#define MAX_LISTED 2048u
-#define CACHE_SLOTS 1024u
+#define MAX_PERMANENT 192
+#define MAX_MODULES 65535u
+#define MAX_LINKS 8192
+#define NR_HINTS 256
+#define MAX_RANGES 2048
 
-/*
- * An object at a range of addresses, and its index. Entries are replaced at any time by any thread; `check` is over the
- * other words, so a torn one is a miss.
- */
-struct known {
-	uint64_t start, end, eh_frame_hdr;
-	uint64_t note; /* address of the build id in memory, 0 none */
-	uint64_t index;
-	uint64_t check;
-};
-
-/* <dlfcn.h> of glibc 2.35: struct dl_find_object with its seven reserved words. */
+/* <dlfcn.h> of glibc 2.35 and later; the two words at the end are reserved there. */
 struct found_object {
-	uint64_t flags;
-	uint64_t start, end;
-	struct link_map *map;
-	uint64_t eh_frame_hdr;
-	uint64_t reserved[7];
+	unsigned long long flags;
+	void *map_start, *map_end;
+	struct link_map *link_map;
+	void *eh_frame;
+	unsigned long long reserved[8];
 };
 
-/* An object known without _dl_find_object. */
-struct listed {
-	uint64_t start, end, bias, eh_frame_hdr, dynamic;
-	uint64_t headers; /* hash of its headers and what follows them: as a rule its notes */
-	char path[sizeof(((struct seep_rec_module *)NULL)->path) + 1]; /* the loader's own string goes with the object */
+/* Facts of one index. All but identity are written before is_filled is released, by anyone, always with the same
+ * values. */
+struct module {
+	uint64_t identity;
+	uint64_t start, end, header;
+	uint32_t is_filled;
+	uint32_t reserved;
 };
 
 static struct seep_modules_config config;
-static struct known cache[CACHE_SLOTS]; /* by hash of the start */
-static uint32_t nr_modules = 1;         /* entry 0 is unused */
-static uint32_t append_lock;
-static int (*find_object)(void *, struct found_object *);
-static struct listed list[MAX_LISTED];
-static uint32_t nr_listed, list_lock;
-static const struct r_debug *debug;
-static uint64_t vdso_start;
+static struct module *modules; /* config.count entries */
+static uint32_t nr_modules = 1;
+static uint16_t hints[NR_HINTS];                     /* by start: where to look first */
+static struct module_place permanent[MAX_PERMANENT]; /* sorted; complete before the first walk */
+static uint32_t nr_permanent;
+static uint64_t mapped_bytes;
+static int (*find_object)(void *pc, struct found_object *out);
+static const struct r_debug *debug_interface;
+static struct range ranges[MAX_RANGES];
+static uint32_t nr_ranges;               /* used so far */
+static const struct link_map *last_link; /* the end of the list when it was read, and where its object was */
+static uint64_t last_link_bias;
 
-uint32_t seep_modules_nr(void) { return __atomic_load_n(&nr_modules, __ATOMIC_ACQUIRE); }
-uint64_t seep_modules_private_bytes(void) { return sizeof(cache) + sizeof(list); }
-bool seep_modules_have_find_object(void) { return find_object != NULL; }
-void seep_modules_use_table(void) { find_object = NULL; }
-void seep_modules_after_fork(void) { list_lock = append_lock = 0; }
+static uint64_t recorder_start, recorder_end; /* empty if it is part of the executable */
+static uint64_t no_adjust[1];
+uint64_t *modules_adjust = no_adjust;
 
-bool seep_page_is_readable(uint64_t address)
+/* ---- entries ---- */
+
+static void note_path(struct seep_rec_module *m, const char *path)
 {
-	/* An invalid `how` is looked at after the set was copied from memory: kernel/signal.c, rt_sigprocmask. */
-	return sys_call(SYS_rt_sigprocmask, -1, (long)address, 0, 8, 0, 0) == -22 /* EINVAL */;
-}
+	uint64_t n = 0, skip = 0;
 
-/* ---- reading an object's headers in memory ---- */
-
-static const Elf64_Phdr *headers_of(uint64_t start, uint32_t *nr)
-{
-	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)(uintptr_t)start;
-
-	*nr = 0;
-	if (__builtin_memcmp(ehdr->e_ident, ELFMAG, SELFMAG) || ehdr->e_phentsize != sizeof(Elf64_Phdr))
-		return NULL;
-	/* The headers are in the first page of every object that the loader maps. */
-	if (ehdr->e_phoff + ehdr->e_phnum * sizeof(Elf64_Phdr) > 4096)
-		return NULL;
-	*nr = ehdr->e_phnum;
-	return (const Elf64_Phdr *)(uintptr_t)(start + ehdr->e_phoff);
-}
-
-static void find_note(const Elf64_Phdr *p, uint64_t bias, uint64_t start, uint64_t end, struct seep_rec_module *m,
-                      uint64_t *note_at)
-{
-	uint64_t at = bias + p->p_vaddr, stop = at + p->p_memsz;
-
-	if (at < start || stop > end)
-		return;
-	while (at + 12 <= stop) {
-		const uint32_t *note = (const uint32_t *)(uintptr_t)at;
-		uint64_t name = (note[0] + 3ull) & ~3ull, description = (note[1] + 3ull) & ~3ull;
-
-		if (at + 12 + name + description > stop)
-			return;
-		if (note[2] == NT_GNU_BUILD_ID && note[0] == 4 && note[1] <= 32) {
-			*note_at = at + 12 + name;
-			m->build_id_bytes = note[1];
-			__builtin_memcpy(m->build_id, (const void *)(uintptr_t)*note_at, note[1]);
-			return;
-		}
-		at += 12 + name + description;
-	}
-}
-
-static uint64_t bias_of(uint64_t start, const Elf64_Phdr *phdr, uint32_t nr)
-{
-	for (uint32_t i = 0; i < nr; i++)
-		if (phdr[i].p_type == PT_LOAD)
-			return start - (phdr[i].p_vaddr & ~4095ull); /* loads are in ascending order */
-	return start;
-}
-
-/* Bias and build id of the object at m->start. Returns the address of the build id. */
-static uint64_t read_headers(struct seep_rec_module *m)
-{
-	uint64_t note_at = 0;
-	uint32_t nr;
-	const Elf64_Phdr *phdr = headers_of(m->start, &nr);
-
-	if (phdr)
-		m->bias = m->start == vdso_start ? m->start : bias_of(m->start, phdr, nr);
-	for (uint32_t i = 0; i < nr && !note_at; i++)
-		if (phdr[i].p_type == PT_NOTE)
-			find_note(&phdr[i], m->bias, m->start, m->end, m, &note_at);
-	return note_at;
-}
-
-/* ---- the table ---- */
-
-/* In line: this runs for each module of each walk. */
-static inline bool is_equal(const uint8_t *a, const uint8_t *b, uint32_t n)
-{
-	uint64_t x, y;
-	uint32_t i = 0;
-
-	for (; i + 8 <= n; i += 8) {
-		__builtin_memcpy(&x, a + i, 8);
-		__builtin_memcpy(&y, b + i, 8);
-		if (x != y)
-			return false;
-	}
-	for (; i < n; i++)
-		if (a[i] != b[i])
-			return false;
-	return true;
-}
-
-static void fill_path(struct seep_rec_module *m, const char *path)
-{
-	size_t len;
-
-	if (m->start == vdso_start) {
-		m->flags |= SEEP_REC_MODULE_VDSO;
-		path = "[vdso]";
-	} else if (!path[0]) {
-		m->flags |= SEEP_REC_MODULE_EXE;
-		path = config.exe_path;
-	}
-	len = text_len(path);
-	if (len > sizeof(m->path)) {
-		path += len - sizeof(m->path); /* the end tells more */
-		len = sizeof(m->path);
+	while (path[n] && n < 65536)
+		n++;
+	if (n > sizeof(m->path)) {
+		skip = n - sizeof(m->path);
 		m->flags |= SEEP_REC_MODULE_PATH_CUT;
 	}
-	__builtin_memcpy(m->path, path, len);
-	m->path_bytes = (uint32_t)len;
+	m->path_bytes = (uint32_t)(n - skip);
+	for (uint32_t i = 0; i < m->path_bytes; i++)
+		m->path[i] = path[skip + i];
 }
 
-/*
- * The same file, wherever it is loaded: frames and rules are by offset, so they hold at any address. Without a build id only the same
- * range counts as the same.
- */
-static bool is_same_file(const struct seep_rec_module *a, const struct seep_rec_module *b)
+static bool is_inside(const struct elfimage *image, uint64_t address)
 {
-	if (a->end - a->start != b->end - b->start || a->start - a->bias != b->start - b->bias)
-		return false;
-	if (a->build_id_bytes != b->build_id_bytes || a->path_bytes != b->path_bytes)
-		return false;
-	if (!a->build_id_bytes && a->start != b->start)
-		return false;
-	return is_equal(a->build_id, b->build_id, a->build_id_bytes) &&
-	       is_equal((const uint8_t *)a->path, (const uint8_t *)b->path, a->path_bytes);
+	return address >= image->start && address < image->end;
 }
 
-static uint32_t find_in_table(const struct seep_rec_module *wanted)
+static bool is_ourselves(const struct elfimage *image)
 {
-	for (uint32_t i = 1; i < seep_modules_nr(); i++)
-		if (is_same_file(&config.table[i], wanted))
-			return i;
-	return 0;
+	return is_inside(image, (uint64_t)(uintptr_t)&modules_init);
 }
 
-/* Objects that have been seen in this range before. */
-static uint32_t count_generations(const struct seep_rec_module *m)
+static uint32_t count_earlier(const struct elfimage *image, uint32_t index)
 {
 	uint32_t nr = 0;
 
-	for (uint32_t i = 1; i < seep_modules_nr(); i++)
-		nr += config.table[i].start < m->end && config.table[i].end > m->start;
+	for (uint32_t i = 1; i < index; i++)
+		if (config.table[i].start < image->end && config.table[i].end > image->start)
+			nr++;
 	return nr;
 }
 
-/* With the lock held. 0: no room. */
-static uint32_t append(struct seep_rec_module *m)
+/* Two threads may be here for one entry: they store the same, or the one of two places of the file that comes last. */
+static void fill(uint32_t index, const struct elfimage *image, const char *path)
 {
-	uint32_t index = nr_modules;
+	struct seep_rec_module *m = &config.table[index];
+	uint64_t unset = 0;
 
-	if (index >= config.count)
-		return 0;
-	m->generation = count_generations(m);
-	m->first_us = config.now_us();
-	if ((uint64_t)(uintptr_t)&config >= m->start && (uint64_t)(uintptr_t)&config < m->end)
-		m->flags |= SEEP_REC_MODULE_RECORDER;
-	if (config.allocator_start >= m->start && config.allocator_start < m->end)
-		m->flags |= SEEP_REC_MODULE_ALLOCATOR;
-	config.table[index] = *m;
-	__atomic_store_n(&nr_modules, index + 1, __ATOMIC_RELEASE);
-	config.mirror(index);
-	return index;
-}
-
-static uint64_t check_of(const struct known *k)
-{
-	return (k->start ^ k->end << 1 ^ k->eh_frame_hdr << 2 ^ k->note << 3 ^ k->index << 4) * 0x9e3779b97f4a7c15ull | 1;
-}
-
-static struct known *slot_of(uint64_t start)
-{
-	return &cache[((start >> 12) * 0x9e3779b97f4a7c15ull >> 32) % CACHE_SLOTS];
-}
-
-/* Index of what is known at these addresses, if it is still the same object there; 0 otherwise. */
-static uint32_t known_index(uint64_t start, uint64_t end, uint64_t hdr)
-{
-	const struct known *slot = slot_of(start);
-	struct known k;
-
-	k.start = __atomic_load_n(&slot->start, __ATOMIC_RELAXED);
-	k.end = __atomic_load_n(&slot->end, __ATOMIC_RELAXED);
-	k.eh_frame_hdr = __atomic_load_n(&slot->eh_frame_hdr, __ATOMIC_RELAXED);
-	k.note = __atomic_load_n(&slot->note, __ATOMIC_RELAXED);
-	k.index = __atomic_load_n(&slot->index, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&slot->check, __ATOMIC_RELAXED) != check_of(&k))
-		return 0;
-	if (k.start != start || k.end != end || k.eh_frame_hdr != hdr)
-		return 0;
-	/* The note lies in the object's first page, which stays mapped while its code is on our stack. */
-	if (k.note && k.note - start <= 4096 - 32) {
-		const struct seep_rec_module *m = &config.table[k.index];
-
-		if (!is_equal(m->build_id, (const uint8_t *)(uintptr_t)k.note, m->build_id_bytes))
-			return 0;
+	m->start = image->start;
+	m->end = image->end;
+	m->bias = image->bias;
+	m->generation = count_earlier(image, index);
+	(void)__atomic_compare_exchange_n(&m->first_us, &unset, config.now_us ? config.now_us() : 0, false,
+	                                  __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	m->build_id_bytes = image->build_id_bytes;
+	for (uint32_t i = 0; i < image->build_id_bytes; i++)
+		m->build_id[i] = image->build_id[i];
+	m->flags |= path && !path[0] ? SEEP_REC_MODULE_EXE : 0;
+	m->flags |= is_ourselves(image) ? SEEP_REC_MODULE_RECORDER : 0;
+	m->flags |= is_inside(image, config.allocator_start) ? SEEP_REC_MODULE_ALLOCATOR : 0;
+	if (image->start == getauxval(AT_SYSINFO_EHDR)) {
+		m->flags |= SEEP_REC_MODULE_VDSO;
+		path = "[vdso]";
 	}
-	return (uint32_t)k.index;
+	if (path && !path[0])
+		path = config.exe_path;
+	note_path(m, path ? path : "");
+	/* Whoever sees it filled, sees the rest. */
+	__atomic_store_n(&modules[index].is_filled, 1ull, __ATOMIC_RELEASE);
+	if (config.mirror)
+		config.mirror(index);
 }
 
-static void know(struct known k)
+static uint16_t *hint_of(uint64_t start)
 {
-	struct known *slot = slot_of(k.start);
-
-	__atomic_store_n(&slot->check, 0ull, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->start, k.start, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->end, k.end, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->eh_frame_hdr, k.eh_frame_hdr, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->note, k.note, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->index, k.index, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->check, check_of(&k), __ATOMIC_RELAXED);
+	return &hints[(start >> 12) * 0x9e3779b97f4a7c15ull >> 56];
 }
 
-/* Not met at these addresses yet, or another object now. Who finds a thread appending uses no index this once. */
-static uint32_t meet(uint64_t start, uint64_t end, uint64_t hdr, uint64_t bias, const char *path, bool *no_room)
+static void raise_nr(uint32_t to)
 {
-	static struct seep_rec_module m; /* the lock's holder's */
-	uint32_t unlocked = 0, index;
-	uint64_t note;
+	uint32_t old = __atomic_load_n(&nr_modules, __ATOMIC_RELAXED);
 
-	if (!__atomic_compare_exchange_n(&append_lock, &unlocked, 1u, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return 0;
-	__builtin_memset(&m, 0, sizeof(m));
-	m.start = start;
-	m.end = end;
-	m.bias = bias;
-	note = read_headers(&m);
-	fill_path(&m, path);
-	index = find_in_table(&m);
-	if (!index)
-		index = append(&m);
-	if (index)
-		know((struct known){ start, end, hdr, note, index, 0 });
-	*no_room = !index;
-	__atomic_store_n(&append_lock, 0u, __ATOMIC_RELEASE);
-	return index;
+	while (old < to &&
+	       !__atomic_compare_exchange_n(&nr_modules, &old, to, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
 }
 
-static void view_fill(struct seep_module_view *out, uint64_t start, uint64_t end, uint64_t hdr, uint64_t bias,
-                      const char *path)
+/* The index of an identity; 0: the table is full. One entry never changes its identity, so the order of loads is free.
+ */
+static uint32_t claim(uint64_t identity)
 {
-	out->start = start;
-	out->end = end;
-	out->eh_frame_hdr = hdr;
-	out->index = known_index(start, end, hdr);
-	if (__builtin_expect(!out->index, 0))
-		out->index = meet(start, end, hdr, bias, path, &out->no_room);
-}
+	for (uint32_t i = 1; i < config.count; i++) {
+		uint64_t seen = __atomic_load_n(&modules[i].identity, __ATOMIC_RELAXED);
 
-/* ---- without _dl_find_object: a list made at start, read again when the loader's own list is consistent ---- */
-
-/* Headers and notes that are in memory at `start`; 0 if there are none. */
-static uint64_t hash_headers(uint64_t start)
-{
-	uint64_t h = 1, word;
-	uint32_t nr;
-
-	if (!seep_page_is_readable(start) || !headers_of(start, &nr))
-		return 0;
-	for (uint64_t at = 0; at < 1024; at += 8) {
-		__builtin_memcpy(&word, (const void *)(uintptr_t)(start + at), 8);
-		h = (h ^ word) * 0x9e3779b97f4a7c15ull;
+		if (!seen && __atomic_compare_exchange_n(&modules[i].identity, &seen, identity, false, __ATOMIC_RELAXED,
+		                                         __ATOMIC_RELAXED)) {
+			raise_nr(i + 1);
+			return i;
+		}
+		if (seen == identity)
+			return i;
 	}
-	return h | 1;
-}
-
-/* Keeps the end of a path that is too long. */
-static void copy_path(char *out, size_t cap, const char *path)
-{
-	size_t len = text_len(path);
-
-	if (len >= cap)
-		path += len - cap + 1;
-	for (len = 0; path[len]; len++)
-		out[len] = path[len];
-	out[len] = 0;
-}
-
-static void list_object(uint64_t bias, const Elf64_Phdr *phdr, uint32_t nr, const char *path)
-{
-	struct listed *l = &list[nr_listed];
-
-	if (nr_listed >= MAX_LISTED)
-		return;
-	*l = (struct listed){ .start = UINT64_MAX, .bias = bias };
-	copy_path(l->path, sizeof(l->path), path);
-	for (uint32_t i = 0; i < nr; i++) {
-		uint64_t start = bias + phdr[i].p_vaddr, end = start + phdr[i].p_memsz;
-
-		if (phdr[i].p_type == PT_GNU_EH_FRAME)
-			l->eh_frame_hdr = start;
-		if (phdr[i].p_type == PT_DYNAMIC)
-			l->dynamic = start;
-		if (phdr[i].p_type != PT_LOAD)
-			continue;
-		if ((start & ~4095ull) < l->start)
-			l->start = start & ~4095ull;
-		if (end > l->end)
-			l->end = end;
-	}
-	if (l->start >= l->end)
-		return;
-	l->headers = hash_headers(l->start);
-	__atomic_store_n(&nr_listed, nr_listed + 1, __ATOMIC_RELEASE);
-}
-
-static int list_one(struct dl_phdr_info *info, size_t size, void *data)
-{
-	(void)size;
-	(void)data;
-	list_object(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_name ? info->dlpi_name : "");
 	return 0;
 }
 
-/* Newest first. What has been unloaded since, and replaced by another object or by none, is taken off the list. */
-static const struct listed *listed_of(uint64_t pc)
+static uint32_t index_of(const struct elfimage *image, const char *path)
 {
-	for (uint32_t i = __atomic_load_n(&nr_listed, __ATOMIC_ACQUIRE); i-- > 0;) {
-		if (pc < list[i].start || pc >= list[i].end)
-			continue;
-		if (hash_headers(list[i].start) == list[i].headers)
-			return &list[i];
-		list[i].end = 0;
+	uint16_t *hint = hint_of(image->start);
+	uint32_t i = __atomic_load_n(hint, __ATOMIC_RELAXED);
+
+	if (!i || modules[i].identity != image->identity) {
+		i = claim(image->identity);
+		__atomic_store_n(hint, (uint16_t)i, __ATOMIC_RELAXED);
 	}
-	return NULL;
+	if (i && !__atomic_load_n(&modules[i].is_filled, __ATOMIC_ACQUIRE))
+		fill(i, image, path);
+	return i;
 }
 
-static bool is_listed(const struct link_map *map)
+static void place_image(struct module_place *out, const struct elfimage *image, const char *path)
 {
-	for (uint32_t i = 0; i < nr_listed; i++)
-		if (list[i].end && list[i].dynamic == (uint64_t)(uintptr_t)map->l_ld && list[i].bias == map->l_addr)
-			return true;
+	out->object = (struct cfi_object){ .start = image->start, .end = image->end, .header = image->header };
+	out->is_permanent = false;
+	out->index = modules ? index_of(image, path) : 0;
+}
+
+/* ---- start ---- */
+
+static void add_permanent(const struct module_place *place)
+{
+	uint32_t i = nr_permanent;
+
+	if (i == MAX_PERMANENT)
+		return;
+	for (; i && permanent[i - 1].object.start > place->object.start; i--)
+		permanent[i] = permanent[i - 1];
+	permanent[i] = *place;
+	permanent[i].is_permanent = true;
+	modules_adjust[place->index] = ((uint64_t)place->index << 48) - place->object.start;
+	nr_permanent++;
+}
+
+static void note_debug_interface(const struct elfimage *image)
+{
+	const ElfW(Dyn) *dyn = (const ElfW(Dyn) *)(uintptr_t)image->dynamic;
+
+	for (; dyn && dyn->d_tag != DT_NULL; dyn++)
+		if (dyn->d_tag == DT_DEBUG)
+			debug_interface = (const struct r_debug *)(uintptr_t)dyn->d_un.d_ptr;
+}
+
+struct start_scan {
+	bool has_recorder; /* seen so far */
+	bool is_loaded_late;
+};
+
+/* A library that comes after the C library in the list was opened by a program that ran already, or by chance is last.
+ */
+static bool is_c_library(const struct elfimage *image)
+{
+	return is_inside(image, (uint64_t)(uintptr_t)&dl_iterate_phdr);
+}
+
+static int look(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct start_scan *scan = data;
+	struct elfimage image;
+
+	(void)size;
+	elfimage_from_headers(&image, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_addr);
+	if (is_ourselves(&image)) {
+		scan->has_recorder = true;
+		recorder_start = image.start;
+		recorder_end = info->dlpi_name && info->dlpi_name[0] ? image.end : image.start;
+	}
+	scan->is_loaded_late |= is_c_library(&image) && !scan->has_recorder;
+	return 0;
+}
+
+static int add(struct dl_phdr_info *info, size_t size, void *data)
+{
+	const struct start_scan *scan = data;
+	const char *path = info->dlpi_name ? info->dlpi_name : "";
+	struct module_place place;
+	struct elfimage image;
+
+	(void)size;
+	elfimage_from_headers(&image, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_addr);
+	if (image.start >= image.end)
+		return 0;
+	if (!path[0] && image.dynamic)
+		note_debug_interface(&image);
+	place_image(&place, &image, path);
+	if (place.index && !scan->is_loaded_late)
+		add_permanent(&place);
+	return 0;
+}
+
+static bool take_tables(void)
+{
+	uint64_t nr_bytes = config.count * (sizeof(struct module) + sizeof(uint64_t));
+	long base = sys_mmap(NULL, nr_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+
+	if (sys_failed(base))
+		return false;
+	modules_adjust = (uint64_t *)base;
+	modules = (struct module *)(base + (long)(config.count * sizeof(uint64_t)));
+	mapped_bytes = nr_bytes;
+	return true;
+}
+
+void modules_init(const struct seep_modules_config *given)
+{
+	struct seep_symbol symbol = seep_symbol_anywhere("_dl_find_object");
+	struct start_scan scan = { 0 };
+
+	config = *given;
+	if (config.count > MAX_MODULES)
+		config.count = MAX_MODULES;
+	if (config.count < 2 || !take_tables())
+		return;
+#ifndef SEEP_WITHOUT_FIND_OBJECT /* tests: as on a C library before glibc 2.35 */
+	__builtin_memcpy(&find_object, &symbol.address, sizeof(find_object));
+#else
+	(void)symbol;
+#endif
+	(void)dl_iterate_phdr(look, &scan);
+	(void)dl_iterate_phdr(add, &scan);
+}
+
+void seep_modules_use_table(void)
+{
+	find_object = NULL;
+}
+bool modules_is_recorder(uint64_t pc)
+{
+	return pc >= recorder_start && pc < recorder_end;
+}
+bool modules_has_find_object(void)
+{
+	return find_object != NULL;
+}
+uint32_t modules_nr(void)
+{
+	return __atomic_load_n(&nr_modules, __ATOMIC_RELAXED);
+}
+uint64_t modules_bytes(void)
+{
+	return mapped_bytes + sizeof(permanent) + sizeof(hints);
+}
+
+/* ---- search ---- */
+
+static const struct module_place *find_permanent(uint64_t pc)
+{
+	uint32_t low = 0, high = nr_permanent;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (permanent[middle].object.start <= pc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && pc < permanent[low - 1].object.end ? &permanent[low - 1] : NULL;
+}
+
+/*
+ * What the C library finds is mapped now, and an object whose code is on our stack is not unmapped while we walk. Its
+ * first page holds its headers; where they lie is checked.
+ */
+static bool find_by_library(uint64_t pc, struct module_place *out)
+{
+	struct found_object found;
+	struct elfimage image;
+	uint64_t start, end, header;
+
+	if (find_object((void *)(uintptr_t)pc, &found) != 0)
+		return false;
+	start = (uint64_t)(uintptr_t)found.map_start;
+	end = (uint64_t)(uintptr_t)found.map_end;
+	header = (uint64_t)(uintptr_t)found.eh_frame;
+	if (!elfimage_from_start(&image, start))
+		elfimage_from_range(&image, start, end, header);
+	if (found.link_map)
+		image.bias = found.link_map->l_addr;
+	place_image(out, &image, found.link_map ? found.link_map->l_name : NULL);
+	return true;
+}
+
+static bool is_link_readable(const struct link_map *link)
+{
+	uint64_t at = (uint64_t)(uintptr_t)link;
+
+	return stackmem_is_readable(at) && stackmem_is_readable(at + sizeof(*link) - 1);
+}
+
+static bool is_list_as_read(void)
+{
+	const struct link_map *link = __atomic_load_n(&last_link, __ATOMIC_ACQUIRE);
+
+	return link && is_link_readable(link) && !link->l_next &&
+	       link->l_addr == __atomic_load_n(&last_link_bias, __ATOMIC_RELAXED);
+}
+
+static uint64_t check_of(uint64_t start, uint64_t end)
+{
+	return (start * 3 + end) * 0x9e3779b97f4a7c15ull | 2;
+}
+
+/* False: free, or being written. */
+static bool read_range(const struct range *r, uint64_t *start, uint64_t *end)
+{
+	*start = __atomic_load_n(&r->start, __ATOMIC_ACQUIRE);
+	*end = __atomic_load_n(&r->end, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&r->check, __ATOMIC_ACQUIRE) == check_of(*start, *end);
+}
+
+/* A range that a new one overlaps has gone; else a new place, or when there is none any old one. */
+static struct range *range_for(const struct elfimage *image)
+{
+	uint32_t nr = __atomic_load_n(&nr_ranges, __ATOMIC_ACQUIRE);
+	uint64_t start, end;
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (read_range(&ranges[i], &start, &end) && start < image->end && end > image->start)
+			return &ranges[i];
+	nr = __atomic_fetch_add(&nr_ranges, 1, __ATOMIC_ACQ_REL);
+	if (nr < MAX_RANGES)
+		return &ranges[nr];
+	__atomic_store_n(&nr_ranges, MAX_RANGES, __ATOMIC_RELEASE);
+	return &ranges[(image->start >> 12) % MAX_RANGES];
+}
+
+static void note_range(const struct elfimage *image)
+{
+	struct range *r = range_for(image);
+	uint64_t old = __atomic_load_n(&r->check, __ATOMIC_RELAXED), wanted = check_of(image->start, image->end);
+
+	/* Whoever is writing it meanwhile, read the same list. */
+	if (old == wanted || old == RANGE_BUSY ||
+	    !__atomic_compare_exchange_n(&r->check, &old, (uint64_t)RANGE_BUSY, false, __ATOMIC_ACQ_REL,
+	                                 __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&r->start, image->start, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->end, image->end, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->check, wanted, __ATOMIC_RELEASE);
+}
+
+static bool is_list_as_read(void)
+{
+	const struct link_map *link = __atomic_load_n(&last_link, __ATOMIC_ACQUIRE);
+
+	return link && is_link_readable(link) && !link->l_next &&
+	       link->l_addr == __atomic_load_n(&last_link_bias, __ATOMIC_RELAXED);
+}
+
+/* The list that the loader keeps for debuggers. Another thread may be about to change it: each entry is asked for
+ * first. */
+static void read_links(void)
+{
+	const struct link_map *link = debug_interface->r_map;
+
+	for (uint32_t i = 0; link && i < MAX_LINKS && is_link_readable(link); i++, link = link->l_next) {
+		struct elfimage image;
+
+		if (link->l_addr && !find_permanent(link->l_addr) && stackmem_is_readable(link->l_addr) &&
+		    elfimage_from_start(&image, link->l_addr)) {
+			(void)index_of(&image, link->l_name);
+			note_range(&image);
+		}
+		__atomic_store_n(&last_link_bias, link->l_addr, __ATOMIC_RELAXED);
+		/* Whoever sees the last one, sees the entries of all. */
+		__atomic_store_n(&last_link, link, __ATOMIC_RELEASE);
+	}
+}
+
+static bool is_known(uint64_t identity)
+{
+	for (uint32_t i = 1; i < modules_nr(); i++)
+		if (__atomic_load_n(&modules[i].identity, __ATOMIC_RELAXED) == identity)
+			return __atomic_load_n(&modules[i].is_filled, __ATOMIC_ACQUIRE);
 	return false;
 }
 
-/* Every pointer is probed before it is read: another thread may be changing the list in spite of r_state. */
-static void list_again(void)
+/* What lies there now says what it is. *is_stale: something was there that has gone, or is not the one that was. */
+static bool find_by_table(uint64_t pc, struct module_place *out, bool *is_stale)
 {
-	const struct link_map *map;
-	uint32_t unlocked = 0;
+	uint32_t nr = __atomic_load_n(&nr_ranges, __ATOMIC_ACQUIRE);
+	struct elfimage image;
+	uint64_t start, end;
 
-	if (!debug || debug->r_state != RT_CONSISTENT ||
-	    !__atomic_compare_exchange_n(&list_lock, &unlocked, 1u, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return;
-	map = debug->r_map;
-	for (uint32_t n = 0; map && n < 4 * MAX_LISTED && seep_page_is_readable((uint64_t)(uintptr_t)map); n++) {
-		const Elf64_Phdr *phdr;
-		uint32_t nr;
-
-		if (!is_listed(map) && map->l_addr && seep_page_is_readable(map->l_addr)) {
-			phdr = headers_of(map->l_addr, &nr);
-			if (phdr)
-				list_object(map->l_addr, phdr, nr, map->l_name ? map->l_name : "");
-		}
-		map = map->l_next;
-	}
-	__atomic_store_n(&list_lock, 0u, __ATOMIC_RELEASE);
-}
-
-/* DT_DEBUG of the executable: where the loader keeps struct r_debug, in glibc and musl. */
-static void find_debug(void)
-{
-	const Elf64_Phdr *phdr = (const Elf64_Phdr *)getauxval(AT_PHDR);
-	uint64_t nr = getauxval(AT_PHNUM), bias = 0;
-
-	for (uint64_t i = 0; phdr && i < nr; i++)
-		if (phdr[i].p_type == PT_PHDR)
-			bias = (uint64_t)(uintptr_t)phdr - phdr[i].p_vaddr;
-	for (uint64_t i = 0; phdr && i < nr; i++) {
-		const Elf64_Dyn *dyn = (const Elf64_Dyn *)(uintptr_t)(bias + phdr[i].p_vaddr);
-
-		if (phdr[i].p_type != PT_DYNAMIC)
+	for (uint32_t i = 0; i < nr && i < MAX_RANGES; i++) {
+		if (!read_range(&ranges[i], &start, &end) || pc < start || pc >= end)
 			continue;
-		for (; dyn->d_tag != DT_NULL; dyn++)
-			if (dyn->d_tag == DT_DEBUG)
-				debug = (const struct r_debug *)dyn->d_un.d_ptr;
+		if (stackmem_is_readable(start) && elfimage_from_start(&image, start) && pc < image.end &&
+		    is_known(image.identity)) {
+			place_image(out, &image, NULL);
+			return true;
+		}
+		*is_stale = true;
 	}
+	return false;
 }
 
-/* ---- API ---- */
-
-void seep_modules_init(const struct seep_modules_config *c)
+static bool find_new(uint64_t pc, struct module_place *out)
 {
-	struct seep_symbol symbol = seep_symbol_anywhere("_dl_find_object");
+	bool is_stale = false;
 
-	config = *c;
-	vdso_start = getauxval(AT_SYSINFO_EHDR);
-#ifdef SEEP_WITHOUT_FIND_OBJECT /* tests: as on a C library before glibc 2.35 */
-	symbol.address = NULL;
-#endif
-	if (symbol.address)
-		__builtin_memcpy(&find_object, &symbol.address, sizeof(find_object));
-	find_debug();
-	(void)dl_iterate_phdr(list_one, NULL);
+	if (find_object)
+		return find_by_library(pc, out);
+	if (!modules)
+		return false;
+	if (find_by_table(pc, out, &is_stale))
+		return true;
+	if (!debug_interface || __atomic_load_n(&debug_interface->r_state, __ATOMIC_RELAXED) != RT_CONSISTENT)
+		return false;
+	/* Another thread may have read it since: the table is searched again in any case. */
+	if (is_stale || !is_list_as_read())
+		read_links();
+	return find_by_table(pc, out, &is_stale);
 }
 
-static void find_in_list(uint64_t pc, struct seep_module_view *out)
+const struct module_place *modules_find(struct module_memo *memo, uint64_t pc)
 {
-	const struct listed *l = listed_of(pc);
+	const struct module_place *known = find_permanent(pc);
+	struct module_place *place;
 
-	if (!l) {
-		list_again();
-		l = listed_of(pc);
-	}
-	if (!l)
-		return;
-	view_fill(out, l->start, l->end, l->eh_frame_hdr, l->bias, l->path);
-}
-
-void seep_module_find(uint64_t pc, struct seep_module_view *out)
-{
-	struct found_object object;
-
-	*out = (struct seep_module_view){ 0 };
-	if (!find_object || find_object((void *)(uintptr_t)pc, &object)) {
-		/* The vdso is not known to _dl_find_object before the loader has listed it; the list has it. */
-		find_in_list(pc, out);
-		return;
-	}
-	view_fill(out, object.start, object.end, object.eh_frame_hdr, object.map->l_addr,
-	          object.map->l_name ? object.map->l_name : "");
+	if (known)
+		return known;
+	for (uint32_t i = 0; i < MODULES_MEMO && i < memo->nr; i++)
+		if (pc >= memo->places[i].object.start && pc < memo->places[i].object.end)
+			return &memo->places[i];
+	place = &memo->places[memo->nr % MODULES_MEMO];
+	if (!find_new(pc, place))
+		return NULL;
+	memo->nr++;
+	return place;
 }

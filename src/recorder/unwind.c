@@ -1,594 +1,482 @@
 /*
- * The walk. Fast: each frame's rule comes from a cache keyed by the frame word itself (module index and offset), so that
- * another module at the same addresses has other keys. A rule says where the CFA is (stack or frame pointer plus an offset) and where the
- * caller's frame pointer was saved; that covers all that compilers emit. What it cannot say (a CFA from another
- * register, an expression) makes the walk start again in full, with all registers and no cache.
+ * The walk itself.
  *
- * Reading the stack cannot crash. The page of the stack pointer is mapped. Above it, pages are probed once and
- * remembered per thread as a range; a stack stays mapped while a thread runs on it, and rules made by the compiler never lead above its
- * last frame. Where a frame pointer is only guessed (code without rules), the remembered range is not trusted and
- * each page is probed.
+ * The hot loop follows cached simple rules and carries pc, sp and the frame pointer alone: nearly every CFA is computed
+ * from one of the two. A rule that needs another register (found out at the first one) starts the walk again with
+ * all preserved registers carried. Everything else (rules to be made, unknown modules, signal frames, expressions, the
+ * edge of the known stack) is in step().
  */
-#include "recorder/unwind.h"
-
-#include <stddef.h>
 #include <sys/auxv.h>
 
-#include "recorder/cfi.h"
+#include "recorder/expression.h"
 #include "recorder/modules.h"
+#include "recorder/rules.h"
+#include "recorder/stackmem.h"
 
-#define PAGE 4096ull
-#define CACHE_BITS 13
-#define MAX_VIEWS 8u
-#define MAX_GUESS_BYTES (1ull << 20) /* a guessed frame is not larger */
+#define NEAR_CODE (64ull << 20) /* generated code that calls generated code lies this near */
+#define MAX_PLAIN_FRAME (1u << 20)
+#define MAX_CLIMB 8
 
-/* ---- rules: one word ---- */
+#define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* SP and FP, the simple ones, come first: told by one comparison. */
-enum rule_kind { RULE_NONE, RULE_SP, RULE_FP, RULE_SIGNAL, RULE_END, RULE_FULL, RULE_MISSING };
-
-/* bits 2–0 kind; 34–3 CFA offset (signed); 48–35 and 62–49: words below the CFA of the return address and of the saved frame pointer, 0 not saved */
-static uint64_t rule_make(enum rule_kind kind, int32_t cfa, uint32_t ra_words, uint32_t fp_words)
-{
-	return (uint64_t)kind | (uint64_t)(uint32_t)cfa << 3 | (uint64_t)ra_words << 35 | (uint64_t)fp_words << 49;
-}
-static inline enum rule_kind rule_kind(uint64_t rule) { return (enum rule_kind)(rule & 7); }
-static inline int64_t rule_cfa(uint64_t rule) { return (int32_t)(rule >> 3); }
-static inline uint64_t rule_ra(uint64_t rule)
-{
-#if defined(__x86_64__)
-	(void)rule;
-	return 1; /* where the call instruction put it; anything else is RULE_FULL */
-#else
-	return rule >> 35 & 0x3fff;
-#endif
-}
-static inline uint64_t rule_fp(uint64_t rule) { return rule >> 49 & 0x3fff; }
-
-/* Two words an entry that check each other, so that a torn one is a miss: no lock, no order needed. */
-static struct {
-	uint64_t key_xor_rule, rule;
-} cache[1u << CACHE_BITS] __attribute__((aligned(64)));
-
-static inline uint32_t cache_slot(uint64_t key) { return (uint32_t)(key * 0x9e3779b97f4a7c15ull >> (64 - CACHE_BITS)); }
-
-static inline uint64_t cache_get(uint64_t key)
-{
-	uint32_t i = cache_slot(key);
-	uint64_t rule = __atomic_load_n(&cache[i].rule, __ATOMIC_RELAXED);
-
-	if (__builtin_expect((__atomic_load_n(&cache[i].key_xor_rule, __ATOMIC_RELAXED) ^ rule) == key, 1))
-		return rule;
-	i ^= 1;
-	rule = __atomic_load_n(&cache[i].rule, __ATOMIC_RELAXED);
-	return (__atomic_load_n(&cache[i].key_xor_rule, __ATOMIC_RELAXED) ^ rule) == key ? rule : 0;
-}
-
-static void cache_put(uint64_t key, uint64_t rule)
-{
-	uint32_t i = cache_slot(key);
-
-	if (cache[i].rule && !cache[i ^ 1].rule)
-		i ^= 1;
-	__atomic_store_n(&cache[i].rule, rule, __ATOMIC_RELAXED);
-	__atomic_store_n(&cache[i].key_xor_rule, key ^ rule, __ATOMIC_RELAXED);
-}
-
-/* The saved word is `at` bytes below the CFA as a count of words, if it fits. */
-static bool words_below(const struct cfi_register *r, uint32_t *words)
-{
-	if (r->how == CFI_SAME) {
-		*words = 0;
-		return true;
-	}
-	if (r->how != CFI_OFFSET || r->at >= 0 || r->at % 8 || -r->at / 8 > 0x3fff)
-		return false;
-	*words = (uint32_t)(-r->at / 8);
-	return true;
-}
-
-static uint64_t rule_of_row(const struct cfi_row *row)
-{
-	uint32_t ra, fp;
-	bool is_sp = row->cfa_reg == CFI_SP;
-
-	if (!row->is_valid)
-		return rule_make(RULE_MISSING, 0, 0, 0);
-	if (row->is_signal)
-		return rule_make(RULE_SIGNAL, 0, 0, 0);
-	if (row->regs[row->ra].how == CFI_UNDEFINED)
-		return rule_make(RULE_END, 0, 0, 0);
-	if (row->cfa_is_expression || (!is_sp && row->cfa_reg != CFI_FP) || !words_below(&row->regs[row->ra], &ra) || !ra ||
-	    !words_below(&row->regs[CFI_FP], &fp))
-		return rule_make(RULE_FULL, 0, 0, 0);
-#if defined(__x86_64__)
-	if (ra != 1)
-		return rule_make(RULE_FULL, 0, 0, 0);
-#endif
-	return rule_make(is_sp ? RULE_SP : RULE_FP, row->cfa_at, ra, fp);
-}
-
-/* ---- one walk ---- */
+enum outcome { STEPPED, ENDED, CUT, REGISTER_MISSING };
 
 struct walker {
-	struct seep_walk *w;
-	struct seep_walk_thread *thread;
-	struct cfi_registers r;
-	struct seep_module_view views[MAX_VIEWS]; /* modules met in this walk, each checked once */
-	const struct seep_module_view *view;
-	uint32_t nr_views;
-	uint64_t pc;
-	bool is_call;     /* pc is a return address */
-	bool is_guessing;
-	bool is_full;
-	uint64_t guess_page; /* last page that was probed for a guess */
+	struct machine m;
+	uint64_t pc; /* where the frame is: inside the call, or at the interrupted instruction */
+	struct stackmem stack;
+	struct module_memo memo;
+	uint32_t nr_misses;
 };
 
-static uint64_t strip(uint64_t pc)
+/* ---- one frame by its FDE ---- */
+
+static bool evaluate(struct walker *w, const struct cfi_object *o, int32_t place, const uint64_t *cfa, uint64_t *result,
+                     enum outcome *outcome)
 {
-#if defined(__aarch64__)
-	register uint64_t lr __asm__("x30") = pc;
+	const uint8_t *p = (const uint8_t *)(uintptr_t)(o->start + (uint32_t)place);
+	uint64_t length = 0;
+	uint32_t shift = 0;
+	struct expression e = { .machine = &w->m, .stack = &w->stack, .pc = w->pc, .has_initial = cfa != NULL };
 
-	__asm__("hint #7" : "+r"(lr)); /* xpaclri: nothing on machines without pointer authentication */
-	return lr;
-#else
-	return pc;
-#endif
-}
-
-/* Widens the known range upwards until it holds [address, address + 8). */
-static bool widen(struct walker *k, uint64_t address)
-{
-	struct seep_walk_thread *t = k->thread;
-
-	while (address + 8 > t->stack_high) {
-		if (address - t->stack_high > MAX_GUESS_BYTES * 16 || !seep_page_is_readable(t->stack_high))
-			return false;
-		t->stack_high += PAGE;
-	}
-	return true;
-}
-
-/* A stack pointer outside the known range: a deeper call, or another stack (signal, coroutine). */
-static void settle_on(struct walker *k, uint64_t sp)
-{
-	struct seep_walk_thread *t = k->thread;
-	uint64_t page = sp & ~(PAGE - 1);
-
-	if (sp >= t->stack_low && sp < t->stack_high)
-		return;
-	if (sp < t->stack_low && t->stack_low - page <= 16 * PAGE) {
-		uint64_t low = t->stack_low;
-
-		while (low > page + PAGE && seep_page_is_readable(low - PAGE))
-			low -= PAGE;
-		if (low == page + PAGE) {
-			t->stack_low = page;
-			return;
-		}
-	}
-	t->stack_low = page;
-	t->stack_high = page + PAGE;
-}
-
-static bool read_stack(void *data, uint64_t address, uint64_t *out)
-{
-	struct walker *k = data;
-
-	if (address & 7)
-		return false;
-	if (k->is_guessing || address < k->thread->stack_low) {
-		if ((address & ~(PAGE - 1)) != k->guess_page && !seep_page_is_readable(address))
-			return false;
-		k->guess_page = address & ~(PAGE - 1);
-	} else if (__builtin_expect(address + 8 > k->thread->stack_high, 0) && !widen(k, address)) {
-		return false;
-	}
-	*out = *(const uint64_t *)(uintptr_t)address;
-	return true;
-}
-
-static const struct seep_module_view *view_of(struct walker *k, uint64_t pc)
-{
-	struct seep_module_view *v;
-
-	for (uint32_t i = 0; i < k->nr_views; i++)
-		if (pc - k->views[i].start < k->views[i].end - k->views[i].start)
-			return &k->views[i];
-	v = &k->views[k->nr_views < MAX_VIEWS ? k->nr_views++ : MAX_VIEWS - 1];
-	seep_module_find(pc, v);
-	if (v->no_room)
-		k->w->module_lost = true;
-	return v;
-}
-
-/* Address inside the instruction that called, or that was interrupted. */
-static uint64_t place_of(const struct walker *k) { return k->is_call ? k->pc - 1 : k->pc; }
-
-/* Adds the present frame; false when there is no room. Returns its key for the cache. */
-static inline bool add_frame(struct walker *k, uint64_t *key)
-{
-	uint64_t place = place_of(k);
-	const struct seep_module_view *v = k->view;
-
-	if (__builtin_expect(place - v->start >= v->end - v->start, 0))
-		v = k->view = view_of(k, place);
-	*key = v->index ? SEEP_REC_FRAME(v->index, place - v->start) : place & 0xffffffffffffull;
-	if (k->w->nr == SEEP_REC_MAX_FRAMES) {
-		k->w->flags |= SEEP_REC_STACK_DEEP;
-		return false;
-	}
-	k->w->frames[k->w->nr++] = *key;
-	return true;
-}
-
-static uint64_t rule_for(struct walker *k, uint64_t key)
-{
-	uint64_t rule = cache_get(key);
-	struct cfi_row row;
-
-	if (__builtin_expect(rule != 0, 1) && k->view->index)
-		return rule;
-	if (!k->view->eh_frame_hdr)
-		return rule_make(RULE_MISSING, 0, 0, 0);
-	k->w->nr_misses++;
-	cfi_find(k->view->eh_frame_hdr, k->view->end, place_of(k), &row);
-	rule = rule_of_row(&row);
-	if (rule_kind(rule) == RULE_MISSING && k->is_call) {
-		/* A return to a function's very first byte, which no call makes: put there by hand (makecontext). */
-		cfi_find(k->view->eh_frame_hdr, k->view->end, k->pc, &row);
-		if (row.is_start)
-			rule = rule_make(RULE_END, 0, 0, 0);
-	}
-	if (k->view->index)
-		cache_put(key, rule);
-	return rule;
-}
-
-static uint64_t loader_start; /* the loader's first function has no rule: nothing is below it */
-
-static bool cut(struct walker *k)
-{
-	if (k->view->start == loader_start && loader_start)
-		return false;
-	k->w->flags |= SEEP_REC_STACK_CUT;
+	/* Its place was found by a bounded reader that went over length and operations. */
+	do {
+		length |= (uint64_t)(*p & 0x7f) << shift;
+		shift += 7;
+	} while (*p++ & 0x80);
+	e.p = p;
+	e.end = p + length;
+	e.initial = cfa ? *cfa : 0;
+	if (expression_evaluate(&e, result))
+		return true;
+	*outcome = e.is_register_missing ? REGISTER_MISSING : CUT;
 	return false;
 }
 
-/* ---- steps: each leaves the caller's registers in k, false at the end of the walk ---- */
-
-static inline bool go_up(struct walker *k, uint64_t pc, uint64_t sp)
+static bool find_cfa(struct walker *w, const struct cfi_object *o, const struct cfi_row *row, uint64_t *cfa,
+                     enum outcome *outcome)
 {
-	if (__builtin_expect(!pc, 0))
-		return false; /* the outermost frame of a stack that someone made by hand */
-	k->pc = strip(pc);
-	k->r.v[CFI_SP] = sp;
-	k->is_call = true;
-	return true;
-}
-
-static bool step_simple(struct walker *k, uint64_t rule)
-{
-	uint64_t cfa = k->r.v[rule_kind(rule) == RULE_SP ? CFI_SP : CFI_FP] + (uint64_t)rule_cfa(rule);
-	uint64_t pc, fp;
-
-	if (__builtin_expect(cfa <= k->r.v[CFI_SP] || cfa - k->r.v[CFI_SP] > 1ull << 30, 0))
-		return cut(k);
-	if (!read_stack(k, cfa - 8 * rule_ra(rule), &pc))
-		return cut(k);
-	if (rule_fp(rule)) {
-		if (!read_stack(k, cfa - 8 * rule_fp(rule), &fp))
-			return cut(k);
-		k->r.v[CFI_FP] = fp;
-	}
-	return go_up(k, pc, cfa);
-}
-
-/* What the kernel saved for the signal handler, which returns into this frame. Layouts: asm/sigcontext.h, asm/ucontext.h. */
-static bool step_signal(struct walker *k)
-{
-#if defined(__x86_64__)
-	static const uint8_t order[] = { 8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 16 };
-	uint64_t at = k->r.v[CFI_SP] + 40;
-	uint32_t nr = sizeof(order);
-#else
-	static const uint8_t order[] = { 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-		                         16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32 };
-	uint64_t at = k->r.v[CFI_SP] + 312;
-	uint32_t nr = sizeof(order);
-#endif
-	uint64_t pc = 0, v;
-
-	for (uint32_t i = 0; i < nr; i++) {
-		if (!read_stack(k, at + 8 * i, &v))
-			return cut(k);
-		if (i == nr - 1)
-			pc = v;
-		else
-			k->r.v[order[i]] = v;
-	}
-	k->r.known = ~0u;
-	if (!pc)
-		return false;
-	k->pc = pc;
-	k->is_call = false;
-	settle_on(k, k->r.v[CFI_SP]);
-	return true;
-}
-
-/* No rule: what a frame pointer would say, if everything about it is plausible. */
-static bool step_guess(struct walker *k)
-{
-	uint64_t fp = k->r.v[CFI_FP], sp = k->r.v[CFI_SP], pc, next;
-
-	k->is_guessing = true;
-	if (fp < sp || fp - sp > MAX_GUESS_BYTES || fp & 7 || !read_stack(k, fp, &next) || !read_stack(k, fp + 8, &pc))
-		return cut(k);
-	if (pc < PAGE || (next && next <= fp))
-		return cut(k);
-	k->r.v[CFI_FP] = next;
-	return go_up(k, pc, fp + 16);
-}
-
-static bool cfa_of(struct walker *k, const struct cfi_row *row, uint64_t *cfa)
-{
+	*outcome = CUT;
 	if (row->cfa_is_expression)
-		return cfi_evaluate(row, row->cfa_at, &k->r, false, 0, read_stack, k, cfa);
-	if (!(k->r.known >> row->cfa_reg & 1))
+		return evaluate(w, o, row->cfa_value, NULL, cfa, outcome);
+	if (!(w->m.valid & BIT(row->cfa_reg))) {
+		*outcome = REGISTER_MISSING;
 		return false;
-	*cfa = k->r.v[row->cfa_reg] + (uint64_t)(int64_t)row->cfa_at;
+	}
+	*cfa = w->m.reg[row->cfa_reg] + (uint64_t)(int64_t)row->cfa_value;
 	return true;
 }
 
-static bool recover(struct walker *k, const struct cfi_row *row, uint32_t reg, uint64_t cfa, uint64_t *out)
+/* Value of one register in the caller. False: not known. */
+static bool recover(struct walker *w, const struct cfi_object *o, const struct cfi_row *row, int reg, uint64_t cfa,
+                    uint64_t *value, enum outcome *outcome)
 {
-	const struct cfi_register *r = &row->regs[reg];
+	int32_t v = row->value[reg];
 	uint64_t at;
 
-	switch ((enum cfi_how)r->how) {
-	case CFI_SAME: *out = k->r.v[reg]; return k->r.known >> reg & 1;
-	case CFI_OFFSET: return read_stack(k, cfa + (uint64_t)(int64_t)r->at, out);
-	case CFI_VAL_OFFSET: *out = cfa + (uint64_t)(int64_t)r->at; return true;
-	case CFI_REGISTER:
-		*out = (uint32_t)r->at < CFI_NR_REGS ? k->r.v[r->at] : 0;
-		return (uint32_t)r->at < CFI_NR_REGS && k->r.known >> r->at & 1;
-	case CFI_EXPRESSION:
-		return cfi_evaluate(row, r->at, &k->r, true, cfa, read_stack, k, &at) && read_stack(k, at, out);
-	case CFI_VAL_EXPRESSION: return cfi_evaluate(row, r->at, &k->r, true, cfa, read_stack, k, out);
+	*outcome = CUT;
+	switch ((enum cfi_how)row->how[reg]) {
+	case CFI_OFFSET: return stackmem_read(&w->stack, cfa + (uint64_t)(int64_t)v, value);
+	case CFI_VAL_OFFSET: *value = cfa + (uint64_t)(int64_t)v; return true;
+	case CFI_EXPRESSION: return evaluate(w, o, v, &cfa, &at, outcome) && stackmem_read(&w->stack, at, value);
+	case CFI_VAL_EXPRESSION: return evaluate(w, o, v, &cfa, value, outcome);
+	case CFI_REGISTER: reg = v < NR_REGS ? v : REG_SP; break;
 	case CFI_UNDEFINED: return false;
+	case CFI_UNSPECIFIED:
+		if (!(PRESERVED_REGS >> reg & 1) && reg != REG_RA)
+			return false;
+		break;
+	case CFI_SAME: break;
 	}
-	return false;
-}
-
-/* All registers, no cache. */
-static bool step_full(struct walker *k)
-{
-	struct cfi_registers next = { .known = 0 };
-	struct cfi_row row;
-	uint64_t cfa, pc = 0;
-
-	cfi_find(k->view->eh_frame_hdr, k->view->end, place_of(k), &row);
-	k->w->nr_misses++;
-	if (!row.is_valid)
-		return step_guess(k);
-	if (row.is_signal)
-		return step_signal(k);
-	if (row.regs[row.ra].how == CFI_UNDEFINED)
+	if (!(w->m.valid & BIT(reg))) {
+		*outcome = REGISTER_MISSING;
 		return false;
-	if (!cfa_of(k, &row, &cfa) || cfa < k->r.v[CFI_SP] || !recover(k, &row, row.ra, cfa, &pc))
-		return cut(k);
-	for (uint32_t i = 0; i < CFI_NR_REGS; i++)
-		if (recover(k, &row, i, cfa, &next.v[i]))
-			next.known |= 1u << i;
-	k->r = next;
-	k->r.known |= 1u << CFI_SP;
-	return go_up(k, pc, cfa);
-}
-
-static void begin(struct walker *k, const struct seep_regs *regs)
-{
-	static const struct seep_module_view nothing;
-
-	k->w->nr = 0;
-	k->w->flags = 0;
-	k->is_guessing = false;
-	k->guess_page = 1;
-	k->view = &nothing;
-	k->pc = strip(regs->pc);
-	k->is_call = true;
-	k->r.v[CFI_SP] = regs->sp;
-#if defined(__x86_64__)
-	k->r.v[CFI_FP] = regs->rbp;
-	k->r.v[3] = regs->rbx;
-	k->r.v[12] = regs->r12;
-	k->r.v[13] = regs->r13;
-	k->r.v[14] = regs->r14;
-	k->r.v[15] = regs->r15;
-	k->r.known = 1u << CFI_SP | 1u << CFI_FP | 1u << 3 | 0xfu << 12;
-#else
-	k->r.v[CFI_FP] = regs->fp;
-	for (uint32_t i = 0; i < 10; i++)
-		k->r.v[19 + i] = regs->x[i];
-	k->r.known = 1u << CFI_SP | 1u << CFI_FP | 0x3ffu << 19;
-#endif
-	settle_on(k, regs->sp);
-}
-
-/* Everything but the two simple rules. False at the end of the walk. */
-static bool step_other(struct walker *k, uint64_t rule)
-{
-	switch (rule_kind(rule)) {
-	case RULE_SP:
-	case RULE_FP: return step_simple(k, rule);
-	case RULE_SIGNAL: return step_signal(k);
-	case RULE_MISSING: return step_guess(k);
-	case RULE_FULL:
-	case RULE_NONE:
-	case RULE_END: return false;
 	}
-	return false;
+	*value = w->m.reg[reg];
+	return true;
+}
+
+/* The caller's frame is at `ra`; `is_call`: it called, so the call lies before. */
+static enum outcome arrive(struct walker *w, uint64_t ra, bool is_call)
+{
+	ra = machine_strip(ra);
+	if (!ra)
+		return is_call ? ENDED : CUT;
+	w->pc = ra - is_call;
+	return STEPPED;
+}
+
+static enum outcome step_row(struct walker *w, const struct cfi_object *o, const struct cfi_row *row, bool is_signal)
+{
+	struct machine to = { .valid = 0 };
+	uint64_t cfa, old_sp = w->m.reg[REG_SP], old_pc = w->pc, value;
+	enum outcome outcome, why;
+
+	if (!find_cfa(w, o, row, &cfa, &outcome))
+		return outcome;
+	for (int reg = 0; reg < NR_REGS; reg++) {
+		if (reg == REG_SP && row->how[reg] == CFI_UNSPECIFIED)
+			value = cfa;
+		else if (!recover(w, o, row, reg, cfa, &value, &why)) {
+			if (reg == REG_RA)
+				return why;
+			continue;
+		}
+		to.reg[reg] = value;
+		to.valid |= BIT(reg);
+	}
+	if (!(to.valid & BIT(REG_SP)))
+		return CUT;
+	w->m = to;
+	outcome = arrive(w, to.reg[REG_RA], !is_signal);
+	if (outcome == STEPPED && !is_signal &&
+	    (to.reg[REG_SP] < old_sp || (to.reg[REG_SP] == old_sp && w->pc == old_pc)))
+		return CUT;
+	return outcome;
+}
+
+static enum outcome step_entry(struct walker *w, const struct cfi_object *o, uint64_t address)
+{
+	struct cfi_fde fde;
+	struct cfi_row row;
+
+	if (!cfi_parse(o, address, &fde) || !cfi_row(o, &fde, w->pc, &row))
+		return CUT;
+	return step_row(w, o, &row, fde.is_signal);
+}
+
+/* ---- one frame by a simple rule ---- */
+
+static bool recover_others(struct walker *w, uint64_t rule, uint64_t cfa)
+{
+	static const uint8_t regs[RULE_NR_OTHERS] = RULE_OTHER_REGS;
+
+	if (!RULE_HAS_OTHERS(rule))
+		return true;
+	for (int i = 0; i < RULE_NR_OTHERS; i++) {
+		uint64_t at = rule_other_at(rule, i);
+
+		if (at && !stackmem_read(&w->stack, cfa - at, &w->m.reg[regs[i]]))
+			return false;
+		if (at)
+			w->m.valid |= BIT(regs[i]);
+	}
+	return true;
+}
+
+static enum outcome step_simple(struct walker *w, uint64_t rule)
+{
+	uint64_t sp = w->m.reg[REG_SP], ra;
+	uint64_t cfa = (RULE_KIND(rule) == RULE_SP ? sp : w->m.reg[REG_FP]) + RULE_CFA_OFFSET(rule);
+	uint64_t fp_at = RULE_FP_AT(rule);
+
+	if (RULE_KIND(rule) == RULE_FP && !(w->m.valid & BIT(REG_FP)))
+		return CUT;
+	if (cfa <= sp || !stackmem_read(&w->stack, cfa - RULE_RA_AT(rule), &ra))
+		return CUT;
+	if (fp_at && !stackmem_read(&w->stack, cfa - fp_at, &w->m.reg[REG_FP]))
+		return CUT;
+	if (!recover_others(w, rule, cfa))
+		return CUT;
+	w->m.valid = (w->m.valid & PRESERVED_REGS) | BIT(REG_SP) | (fp_at ? BIT(REG_FP) : 0);
+	w->m.reg[REG_SP] = cfa;
+	return arrive(w, ra, true);
+}
+
+/* ---- one frame without call frame information ---- */
+
+static const uint8_t signal_code[] = SIGNAL_CODE;
+static const uint16_t signal_reg_offsets[] = SIGNAL_REG_OFFSETS;
+
+/* The restorer of a signal handler, told by its code; it starts at the return address. */
+static bool is_signal_frame(struct walker *w)
+{
+	uint64_t word;
+
+	if (!stackmem_read(&w->stack, w->m.reg[REG_SP] + SIGNAL_PLAIN_OFFSET, &word) || !SIGNAL_IS_PLAIN(word))
+		return false;
+	for (uint32_t i = 0; i < sizeof(signal_code); i++)
+		if (!stackmem_peek(&w->stack, w->pc + 1 + i, 1, &word) || word != signal_code[i])
+			return false;
+	return true;
+}
+
+static enum outcome step_signal(struct walker *w)
+{
+	uint64_t sp = w->m.reg[REG_SP], pc;
+
+	for (uint32_t reg = 0; reg < sizeof(signal_reg_offsets) / sizeof(signal_reg_offsets[0]); reg++) {
+		if (!stackmem_read(&w->stack, sp + signal_reg_offsets[reg], &w->m.reg[reg]))
+			return CUT;
+		w->m.valid |= BIT(reg);
+	}
+	if (!stackmem_read(&w->stack, sp + SIGNAL_PC_OFFSET, &pc))
+		return CUT;
+	return arrive(w, pc, false);
 }
 
 /*
- * The common case in a loop of its own, with all that it needs in registers: frames in one module, simple rules in the cache, reads in
- * the known range. Leaves at the first frame that needs more; k then describes that frame.
+ * A frame pointer is followed only where it cannot be anything else: aligned, above sp and near, and the return address
+ * beside it lies in code that call frame information covers, or in generated code near this one that keeps a chain.
  */
-static void walk_fast(struct walker *k)
+static bool is_return_address(struct walker *w, uint64_t ra, bool is_chain)
 {
-	const uint64_t start = k->view->start, size = k->view->end - start, base = SEEP_REC_FRAME(k->view->index, 0);
-	const uint64_t low = k->thread->stack_low, high = k->thread->stack_high;
-	uint64_t pc = k->pc, sp = k->r.v[CFI_SP], fp = k->r.v[CFI_FP];
-	uint64_t *frame = k->w->frames + k->w->nr, *const last = k->w->frames + SEEP_REC_MAX_FRAMES;
+	const struct module_place *place = modules_find(&w->memo, ra - 1);
+	struct cfi_fde fde;
 
-	while (frame < last) {
-		uint64_t offset = pc - 1 - start, key = base | offset, rule, cfa, saved, caller;
-
-		if (__builtin_expect(offset >= size, 0))
-			break;
-		rule = cache_get(key);
-		if (__builtin_expect(rule_kind(rule) - 1 > RULE_FP - 1, 0))
-			break;
-		cfa = (rule_kind(rule) == RULE_SP ? sp : fp) + (uint64_t)rule_cfa(rule);
-		saved = cfa - 8 * rule_fp(rule);
-		/* What is read lies between `low` and the CFA, which is above the stack pointer and below `high`. */
-		if (__builtin_expect(cfa <= sp || cfa > high || (cfa & 7) || saved < low, 0))
-			break;
-		caller = strip(*(const uint64_t *)(uintptr_t)(cfa - 8 * rule_ra(rule)));
-		if (__builtin_expect(!caller, 0))
-			break;
-		if (saved != cfa)
-			fp = *(const uint64_t *)(uintptr_t)saved;
-		pc = caller;
-		sp = cfa;
-		*frame++ = key;
-	}
-	k->pc = pc;
-	k->r.v[CFI_SP] = sp;
-	k->r.v[CFI_FP] = fp;
-	k->w->nr = (uint32_t)(frame - k->w->frames);
+	if (place)
+		return cfi_find(&place->object, ra - 1, &fde);
+	return is_chain && (ra > w->pc ? ra - w->pc : w->pc - ra) < NEAR_CODE && !modules_find(&w->memo, w->pc);
 }
 
-/* False if the walk must be done again in full. */
-static bool walk(struct walker *k)
+static enum outcome step_frame_pointer(struct walker *w)
 {
-	for (;;) {
-		uint64_t key, rule;
-		bool goes_on;
+	uint64_t fp = w->m.reg[REG_FP], sp = w->m.reg[REG_SP], next, ra;
 
-		if (k->is_call && !k->is_full && !k->is_guessing && k->view->index)
-			walk_fast(k);
-		if (!add_frame(k, &key))
-			return true;
-		if (k->is_full && k->view->eh_frame_hdr) {
-			goes_on = step_full(k);
-		} else {
-			rule = rule_for(k, key);
-			if (rule_kind(rule) == RULE_FULL)
-				return false;
-			goes_on = step_other(k, rule);
+	if (!(w->m.valid & BIT(REG_FP)))
+		return CUT;
+	if (!fp)
+		return ENDED;
+	if (fp % 8 != 0 || fp < sp || fp - sp > MAX_PLAIN_FRAME || !stackmem_read(&w->stack, fp, &next) ||
+	    !stackmem_read(&w->stack, fp + 8, &ra))
+		return CUT;
+	ra = machine_strip(ra);
+	if (!ra)
+		return next ? CUT : ENDED;
+	if (!is_return_address(w, ra, !next || next > fp))
+		return CUT;
+	w->m.reg[REG_FP] = next;
+	w->m.reg[REG_SP] = fp + 16;
+	w->m.valid = (w->m.valid & PRESERVED_REGS) | BIT(REG_SP);
+	return arrive(w, ra, true);
+}
+
+/* ---- any frame ---- */
+
+static uint64_t rule_for(struct walker *w, const struct module_place *place)
+{
+	uint64_t key = place->is_permanent ? w->pc : rules_key(place->index, w->pc - place->object.start), rule;
+	uint32_t index;
+
+	if (rules_get(key, &index, &rule) && index == place->index)
+		return rule;
+	w->nr_misses++;
+	rule = rule_make(&place->object, w->pc);
+	if (place->index)
+		rules_put(key, place->index, rule);
+	return rule;
+}
+
+static uint64_t loader_start = 1; /* its first function has no rule, and nothing called it */
+
+static enum outcome follow(struct walker *w, const struct module_place *place)
+{
+	uint64_t rule = place ? rule_for(w, place) : RULE_NO_ENTRY;
+
+	switch (RULE_KIND(rule)) {
+	case RULE_SP:
+	case RULE_FP: return step_simple(w, rule);
+	case RULE_ENTRY: return step_entry(w, &place->object, place->object.start + RULE_PAYLOAD(rule));
+	case RULE_END: return ENDED;
+	case RULE_NO_ENTRY:
+		if (place && place->object.start == loader_start)
+			return ENDED;
+		return is_signal_frame(w) ? step_signal(w) : step_frame_pointer(w);
+	default: return CUT;
+	}
+}
+
+static void note_frame(const struct walker *w, const struct module_place *place, struct seep_walk *out)
+{
+	uint64_t frame = SEEP_REC_FRAME(0, SEEP_REC_FRAME_OFFSET(w->pc));
+
+	if (place && place->index)
+		frame = SEEP_REC_FRAME(place->index, w->pc - place->object.start);
+	out->module_lost |= place && !place->index;
+	out->frames[out->nr++] = frame;
+}
+
+/* Notes the frame at w->pc and goes to its caller. */
+static __attribute__((noinline)) enum outcome step(struct walker *w, struct seep_walk *out)
+{
+	const struct module_place *place = modules_find(&w->memo, w->pc);
+
+	note_frame(w, place, out);
+	return follow(w, place);
+}
+
+static inline uint64_t word_at(uint64_t addr)
+{
+	uint64_t v;
+
+	__builtin_memcpy(&v, (const void *)(uintptr_t)addr, sizeof(v));
+	return v;
+}
+
+static inline __attribute__((always_inline)) void carry_others(struct walker *w, uint64_t rule, uint64_t cfa)
+{
+	static const uint8_t others[RULE_NR_OTHERS] = RULE_OTHER_REGS;
+
+	for (int i = 0; i < RULE_NR_OTHERS; i++)
+		if (rule_other_at(rule, i))
+			w->m.reg[others[i]] = word_at(cfa - rule_other_at(rule, i));
+}
+
+/*
+ * Follows simple rules while they are known, inside the known stack. True: to the end.
+ *
+ * Every read lies in [low, high): rules are simple only if what they read lies between the register they start from and
+ * the CFA; that register is checked to be at or above sp, and the CFA to be at or below high.
+ */
+static inline __attribute__((always_inline)) bool run(struct walker *w, struct seep_walk *out, bool carry_all)
+{
+	uint64_t pc = w->pc, sp = w->m.reg[REG_SP], fp = w->m.reg[REG_FP];
+	uint64_t high = w->stack.high, cfa, rule;
+	const uint64_t *adjust = modules_adjust;
+	uint64_t *frame = out->frames + out->nr, *end = out->frames + SEEP_REC_MAX_FRAMES;
+
+	bool is_end = false;
+	uint32_t index;
+
+	while (frame != end && rules_get(pc, &index, &rule)) {
+		if (unlikely(!RULE_IS_SIMPLE(rule))) {
+			is_end = RULE_KIND(rule) == RULE_END;
+			if (is_end)
+				*frame++ = pc + adjust[index];
+			break;
 		}
-		if (!goes_on)
-			return true;
+		cfa = sp;
+		if (!(rule & RULE_SP)) {
+			if (fp < sp || fp > high || !(rule & RULE_FP))
+				break;
+			cfa = fp;
+		}
+		cfa += RULE_CFA_OFFSET(rule);
+		if (unlikely(cfa > high))
+			break;
+		*frame++ = pc + adjust[index];
+		pc = machine_strip(word_at(cfa - RULE_RA_AT(rule))) - 1;
+		if (RULE_FP_AT(rule))
+			fp = word_at(cfa - RULE_FP_AT(rule));
+		if (carry_all)
+			carry_others(w, rule, cfa);
+		sp = cfa;
 	}
+	if (sp != w->m.reg[REG_SP])
+		w->m.valid &= (carry_all ? PRESERVED_REGS : BIT(REG_FP)) | BIT(REG_SP);
+	w->pc = pc;
+	w->m.reg[REG_SP] = sp;
+	w->m.reg[REG_FP] = fp;
+	out->nr = (uint32_t)(frame - out->frames);
+	return is_end;
 }
 
-/* Our own frames at the leaf: a call that came through a function of ours. */
-static uint32_t recorder_index;
-
-static void drop_own_frames(struct seep_walk *w)
+static void begin(struct walker *w, const struct seep_regs *regs, struct seep_walk_thread *thread)
 {
-	uint32_t nr = 0;
-
-	while (nr < w->nr && SEEP_REC_FRAME_MODULE(w->frames[nr]) == recorder_index)
-		nr++;
-	if (!nr || !recorder_index)
-		return;
-	w->nr -= nr;
-	__builtin_memmove(w->frames, w->frames + nr, w->nr * sizeof(w->frames[0]));
-}
-
-void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, struct seep_walk *w)
-{
-	struct walker k; /* not zeroed: begin() and nr_views say what holds */
-
-	k.w = w;
-	k.thread = thread;
-	k.nr_views = 0;
-	k.is_full = false;
+	w->memo.nr = 0;
 	w->nr_misses = 0;
-	w->module_lost = false;
-	begin(&k, regs);
-	if (__builtin_expect(!walk(&k), 0)) {
-		k.is_full = true;
-		begin(&k, regs);
-		(void)walk(&k);
-	}
-	if (__builtin_expect(w->nr && SEEP_REC_FRAME_MODULE(w->frames[0]) == recorder_index, 0))
-		drop_own_frames(w);
+	w->pc = machine_strip(regs->pc) - 1;
+	machine_from_regs(&w->m, regs);
+	stackmem_begin(&w->stack, thread, regs->sp, (uint64_t)(uintptr_t)w);
 }
 
-/* ---- the rest of the contract ---- */
+static bool may_run(const struct walker *w)
+{
+	return w->m.valid & BIT(REG_FP) && w->m.reg[REG_SP] >= w->stack.low && w->m.reg[REG_SP] < w->stack.high;
+}
+
+static inline __attribute__((always_inline)) enum outcome walk(struct walker *w, struct seep_walk *out, bool carry_all)
+{
+	enum outcome outcome = STEPPED;
+
+	while (outcome == STEPPED) {
+		if (may_run(w) && run(w, out, carry_all))
+			return ENDED;
+		if (w->pc == UINT64_MAX)
+			return ENDED;
+		if (out->nr == SEEP_REC_MAX_FRAMES) {
+			out->flags |= SEEP_REC_STACK_DEEP;
+			return ENDED;
+		}
+		outcome = step(w, out);
+	}
+	return outcome;
+}
+
+/* Once more, with all registers that calls preserve. */
+static __attribute__((noinline)) enum outcome walk_carrying_all(struct walker *w, const struct seep_regs *regs,
+                                                                struct seep_walk *out)
+{
+	out->nr = 0;
+	w->pc = machine_strip(regs->pc) - 1;
+	machine_from_regs(&w->m, regs);
+	stackmem_begin(&w->stack, w->stack.thread, regs->sp, (uint64_t)(uintptr_t)w);
+	return walk(w, out, true);
+}
+
+void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, struct seep_walk *out)
+{
+	enum outcome outcome;
+	struct walker w;
+
+	out->nr = 0;
+	out->flags = 0;
+	out->module_lost = false;
+	begin(&w, regs, thread);
+	outcome = walk(&w, out, false);
+	if (outcome == REGISTER_MISSING)
+		outcome = walk_carrying_all(&w, regs, out);
+	if (outcome != ENDED)
+		out->flags |= SEEP_REC_STACK_CUT;
+	out->nr_misses = w.nr_misses;
+	if (w.stack.low != thread->stack_low)
+		stackmem_end(&w.stack);
+}
+
+/* Registers of the caller of the function whose registers they are: called by seep_regs_capture. */
+void seep_regs_climb(struct seep_regs *regs);
+void seep_regs_climb(struct seep_regs *regs)
+{
+	struct walker w;
+
+	begin(&w, regs, NULL);
+	for (int i = 0; i < MAX_CLIMB && (i == 0 || modules_is_recorder(w.pc)); i++) {
+		if (follow(&w, modules_find(&w.memo, w.pc)) != STEPPED)
+			return;
+		machine_to_regs(&w.m, w.pc + 1, regs);
+	}
+}
 
 void seep_unwind_init(const struct seep_modules_config *config)
 {
-	seep_modules_init(config);
-	loader_start = getauxval(AT_BASE);
-	recorder_index = seep_unwind_module_of((uint64_t)(uintptr_t)&cache);
+	stackmem_init();
+	modules_init(config);
+	if (getauxval(AT_BASE))
+		loader_start = getauxval(AT_BASE);
 }
 
-bool seep_unwind_has_find_object(void) { return seep_modules_have_find_object(); }
+/* All state is lock-free and complete at every instant. */
+void seep_unwind_after_fork(void)
+{
+}
 
-/* Modules found by the fork's other threads are published or not; the cache checks itself. Nothing is held. */
-void seep_unwind_after_fork(void) { seep_modules_after_fork(); }
-
-uint32_t seep_unwind_nr_modules(void) { return seep_modules_nr(); }
-
-uint64_t seep_unwind_private_bytes(void) { return sizeof(cache) + seep_modules_private_bytes(); }
+bool seep_unwind_has_find_object(void)
+{
+	return modules_has_find_object();
+}
+uint32_t seep_unwind_nr_modules(void)
+{
+	return modules_nr();
+}
+uint64_t seep_unwind_private_bytes(void)
+{
+	return modules_bytes() + sizeof(rules_cache);
+}
 
 uint32_t seep_unwind_module_of(uint64_t pc)
 {
-	struct seep_module_view v;
+	struct module_memo memo = { .nr = 0 };
+	const struct module_place *place = modules_find(&memo, pc);
 
-	seep_module_find(pc, &v);
-	return v.index;
+	return place ? place->index : 0;
 }
-
-#if defined(__x86_64__)
-__asm__(".text\n"
-        ".globl seep_regs_capture\n"
-        ".hidden seep_regs_capture\n"
-        ".type seep_regs_capture, @function\n"
-        "seep_regs_capture:\n"
-        "	.cfi_startproc\n"
-        "	movq (%rsp), %rax\n"
-        "	movq %rax, (%rdi)\n"
-        "	leaq 8(%rsp), %rax\n"
-        "	movq %rax, 8(%rdi)\n"
-        "	movq %rbp, 16(%rdi)\n"
-        "	movq %rbx, 24(%rdi)\n"
-        "	movq %r12, 32(%rdi)\n"
-        "	movq %r13, 40(%rdi)\n"
-        "	movq %r14, 48(%rdi)\n"
-        "	movq %r15, 56(%rdi)\n"
-        "	ret\n"
-        "	.cfi_endproc\n"
-        ".size seep_regs_capture, .-seep_regs_capture\n");
-#elif defined(__aarch64__)
-__asm__(".text\n"
-        ".globl seep_regs_capture\n"
-        ".hidden seep_regs_capture\n"
-        ".type seep_regs_capture, %function\n"
-        "seep_regs_capture:\n"
-        "	.cfi_startproc\n"
-        "	mov x9, sp\n"
-        "	stp x30, x9, [x0]\n"
-        "	stp x29, x19, [x0, #16]\n"
-        "	stp x20, x21, [x0, #32]\n"
-        "	stp x22, x23, [x0, #48]\n"
-        "	stp x24, x25, [x0, #64]\n"
-        "	stp x26, x27, [x0, #80]\n"
-        "	str x28, [x0, #96]\n"
-        "	ret\n"
-        "	.cfi_endproc\n"
-        ".size seep_regs_capture, .-seep_regs_capture\n");
-#endif

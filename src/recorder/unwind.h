@@ -31,9 +31,9 @@ struct seep_walk_thread {
 struct seep_walk {
 	uint64_t frames[SEEP_REC_MAX_FRAMES]; /* SEEP_REC_FRAME(module, offset), leaf first */
 	uint32_t nr;
-	uint8_t flags;                        /* SEEP_REC_STACK_DEEP, SEEP_REC_STACK_CUT */
-	bool module_lost;                     /* a frame is a bare address because the module table is full */
-	uint32_t nr_misses;                   /* rules that had to be computed */
+	uint8_t flags;      /* SEEP_REC_STACK_DEEP, SEEP_REC_STACK_CUT */
+	bool module_lost;   /* a frame is a bare address because the module table is full */
+	uint32_t nr_misses; /* rules that had to be computed */
 };
 
 /* The module tables: memory and mirror belong to the recorder, which hands them over once. */
@@ -43,8 +43,8 @@ struct seep_modules_config {
 	/* Called when entry `index` was filled; copies it to the file. May run on any thread. */
 	void (*mirror)(uint32_t index);
 	uint64_t (*now_us)(void);
-	const char *exe_path;          /* for the module whose l_name is "" */
-	uint64_t allocator_start;      /* an address in the object that defines the next malloc; 0 unknown */
+	const char *exe_path;     /* for the module whose l_name is "" */
+	uint64_t allocator_start; /* an address in the object that defines the next malloc; 0 unknown */
 };
 
 /* Called once by the constructor, before any walk. Memory for caches is static or mmap'ed here. */
@@ -58,15 +58,16 @@ uint32_t seep_unwind_nr_modules(void);
 /* Bytes of memory that the walker mapped or uses statically. */
 uint64_t seep_unwind_private_bytes(void);
 
-/* Walks from *regs (whose pc is a return address) to the root. Fills *w. Never fails: what cannot be walked is flagged. */
+/* Walks from *regs (whose pc is a return address) to the root. Fills *w. Never fails: what cannot be walked is flagged.
+ */
 void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, struct seep_walk *w);
 
 /* Index of the module that holds pc now (checked), 0 none. *module may be NULL. */
 uint32_t seep_unwind_module_of(uint64_t pc);
 
 /*
- * The registers at the place that calls this. A walk from them begins inside the recorder; frames of the recorder at the
- * leaf end are left out of every walk.
+ * The registers of the caller, as if the function that calls this one returned at once; where the recorder is a library
+ * of its own, as if all its functions that are active did. Found by their call frame information.
  */
 void seep_regs_capture(struct seep_regs *regs);
 

@@ -1,0 +1,15 @@
+/* An object to be loaded and unloaded; PLUGIN_NUMBER makes several of the same layout and of another build id. */
+int plugin_call(void (*leaf)(void));
+
+int plugin_number = PLUGIN_NUMBER;
+
+__attribute__((noinline)) static int inner(void (*leaf)(void))
+{
+	leaf();
+	return plugin_number;
+}
+
+int plugin_call(void (*leaf)(void))
+{
+	return inner(leaf) + 1;
+}
