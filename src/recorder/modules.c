@@ -14,7 +14,7 @@
 #define NR_HINTS 256
 #define MAX_RANGES 2048
 
-/* <dlfcn.h> of glibc 2.35 and later; the two words at the end are reserved there. */
+/* struct dl_find_object of <dlfcn.h> since glibc 2.35, with the room that is reserved there. */
 struct found_object {
 	unsigned long long flags;
 	void *map_start, *map_end;
@@ -23,14 +23,17 @@ struct found_object {
 	unsigned long long reserved[8];
 };
 
-/* Facts of one index. All but identity are written before is_filled is released, by anyone, always with the same
- * values. */
+/* One index. The entry of the table is complete once is_filled is. */
 struct module {
 	uint64_t identity;
-	uint64_t start, end, header;
-	uint32_t is_filled;
-	uint32_t reserved;
+	uint64_t is_filled;
 };
+
+/* Table mode: where an object was last seen. `check` is over the range, so a torn one is not believed. */
+struct range {
+	uint64_t check, start, end;
+};
+enum { RANGE_FREE = 0, RANGE_BUSY = 1 };
 
 static struct seep_modules_config config;
 static struct module *modules; /* config.count entries */
@@ -341,14 +344,6 @@ static bool is_link_readable(const struct link_map *link)
 	uint64_t at = (uint64_t)(uintptr_t)link;
 
 	return stackmem_is_readable(at) && stackmem_is_readable(at + sizeof(*link) - 1);
-}
-
-static bool is_list_as_read(void)
-{
-	const struct link_map *link = __atomic_load_n(&last_link, __ATOMIC_ACQUIRE);
-
-	return link && is_link_readable(link) && !link->l_next &&
-	       link->l_addr == __atomic_load_n(&last_link_bias, __ATOMIC_RELAXED);
 }
 
 static uint64_t check_of(uint64_t start, uint64_t end)
