@@ -31,6 +31,9 @@ static void standard_containers_fold(void)
 	CLASS("decltype (f()) std::__invoke<main::{lambda()#1}>(main::{lambda()#1}&&)", "", SEEP_FRAME_CONTAINER);
 	CLASS("__gnu_cxx::new_allocator<int>::allocate(unsigned long, void const*)", "", SEEP_FRAME_CONTAINER);
 	CLASS("absl::container_internal::raw_hash_set<int>::resize(unsigned long)", "", SEEP_FRAME_CONTAINER);
+	CLASS("boost::asio::detail::thread_info_base::allocate(unsigned long)", "", SEEP_FRAME_CONTAINER);
+	CLASS("google::protobuf::Arena::AllocateAligned(unsigned long)", "", SEEP_FRAME_ALLOCATOR);
+	CLASS("google::protobuf::internal::RepeatedPtrFieldBase::InternalExtend(int)", "", SEEP_FRAME_CONTAINER);
 	CLASS("sdsnewlen", "/usr/bin/redis-server", SEEP_FRAME_CONTAINER);
 	CLASS("_sdsMakeRoomFor", "/usr/bin/redis-server", SEEP_FRAME_CONTAINER);
 	CLASS("g_hash_table_insert", "/usr/lib/libglib-2.0.so.0", SEEP_FRAME_CONTAINER);
