@@ -11,7 +11,7 @@
 #include "format/proto.h"
 #include "format/wire.h"
 
-#define MAX_INFLATED ((size_t)1 << 30)
+#define MAX_INFLATED ((size_t)256 << 20)
 #define MAX_DEPTH 65536u /* locations of one stack */
 #define NOT_KEPT UINT32_MAX
 
