@@ -24,7 +24,7 @@ run_line() {
 
 neutral() {
 	sed -e "s|$work/here|HERE|g" -e "s|$work/home|HOME|g" -e "s|$work|WORK|g" -e "s|$fixture_dir|BUILD|g" \
-		-e "s|$bin_dir|BUILD|g" -e "s|$source_dir|SOURCE|g"
+		-e "s|$bin_dir|BUILD|g" -e "s|$source_dir|SOURCE|g" -e 's|BUILD/\(\.\./\)*|BUILD/|g'
 }
 
 while IFS= read -r line || [ -n "$line" ]; do
