@@ -442,16 +442,22 @@ static const struct frame_rule *frame_rule_of(const char *function, const char *
 	const char *slash = strrchr(module, '/');
 	const struct frame_rule *rule;
 	bool has_arguments = false;
-	char *qualified;
+	char small[1024], *qualified = small;
+	size_t size = strlen(function) + 2;
 
 	module = slash ? slash + 1 : module;
 	if (*function == '<') {
 		rule = rule_of(function, false, "");
 		return rule && rule->is_start ? rule : rust_impl_rule(function);
 	}
-	qualified = readable_qualified_name(function, &has_arguments);
-	rule = rule_of(qualified ? qualified : function, has_arguments, module);
-	free(qualified);
+	if (size > sizeof(small))
+		qualified = malloc(size);
+	if (!qualified)
+		return rule_of("", false, module);
+	readable_qualified_name(function, qualified, &has_arguments);
+	rule = rule_of(qualified, has_arguments, module);
+	if (qualified != small)
+		free(qualified);
 	return rule;
 }
 

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -143,16 +142,12 @@ static bool step(struct walker *w)
 	}
 }
 
-char *readable_qualified_name(const char *demangled, bool *has_arguments)
+void readable_qualified_name(const char *demangled, char *out, bool *has_arguments)
 {
-	struct walker w = { .at = demangled };
+	struct walker w = { .at = demangled, .out = out };
 
-	w.out = malloc(strlen(demangled) + 2);
-	if (!w.out)
-		return NULL;
 	while (*w.at && step(&w))
 		;
-	w.out[w.len] = '\0';
+	out[w.len] = '\0';
 	*has_arguments = w.has_arguments;
-	return w.out;
 }

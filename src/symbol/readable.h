@@ -16,10 +16,10 @@ char *readable_cplusplus(const char *demangled);
 
 /*
  * The qualified name of the function alone: no return type, arguments, template arguments or clone suffix.
- * "void std::vector<int>::push_back(int)" gives "std::vector::push_back". malloc'ed; NULL when memory is out.
+ * "void std::vector<int>::push_back(int)" gives "std::vector::push_back". `out` has room for strlen(demangled) + 2.
  * *has_arguments tells whether an argument list followed it: so in C++, not in C and Rust.
  */
-char *readable_qualified_name(const char *demangled, bool *has_arguments);
+void readable_qualified_name(const char *demangled, char *out, bool *has_arguments);
 
 /* Length of an operator's symbol at `s`, which follows the word "operator": 2 for "()" or "->", 0 when there is none.
  */

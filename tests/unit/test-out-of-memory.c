@@ -1,6 +1,7 @@
 /* The n-th allocation fails, for every n: reading, converting, merging and writing say so and leak nothing. */
 #include <stdlib.h>
 
+#include "analyse/analyse.h"
 #include "format/format.h"
 #include "recording/recording.h"
 #include "synth.h"
@@ -103,6 +104,42 @@ static enum seep_status read_pprof(struct seep_error *err)
 	return status;
 }
 
+static const struct seep_analyse_options by_inuse = { .type = SEEP_INUSE_SPACE };
+
+static enum seep_status analyse_top(struct seep_error *err)
+{
+	struct seep_table *t = NULL;
+	enum seep_status status = seep_analyse_top(profile, &by_inuse, &t, err);
+
+	seep_table_free(t);
+	return status;
+}
+
+static enum seep_status analyse_tree(struct seep_error *err)
+{
+	struct seep_tree *t = NULL;
+	enum seep_status status = seep_analyse_tree(profile, &by_inuse, &t, err);
+
+	seep_tree_free(t);
+	return status;
+}
+
+static bool always(const char *function, void *data)
+{
+	(void)function;
+	(void)data;
+	return true;
+}
+
+static enum seep_status analyse_peek(struct seep_error *err)
+{
+	struct seep_peeks *k = NULL;
+	enum seep_status status = seep_analyse_peek(profile, &by_inuse, always, NULL, &k, err);
+
+	seep_peeks_free(k);
+	return status;
+}
+
 /* Until a run needs fewer than n allocations. */
 static void every_failure_is_reported(const char *what, enum seep_status (*run)(struct seep_error *))
 {
@@ -158,6 +195,9 @@ int main(void)
 	every_failure_is_reported("write folded stacks", write_folded);
 	every_failure_is_reported("write JSON", write_json);
 	every_failure_is_reported("read pprof", read_pprof);
+	every_failure_is_reported("top", analyse_top);
+	every_failure_is_reported("tree", analyse_tree);
+	every_failure_is_reported("peek", analyse_peek);
 	free(pprof_bytes);
 	seep_profile_free(profile);
 	seep_recording_free(recording);
