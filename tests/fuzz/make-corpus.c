@@ -1,5 +1,5 @@
 /*
- * make-corpus DIR: writes the seeds of corpus/recording and corpus/pprof into DIR/recording and DIR/pprof. Run it again
+ * make-corpus DIR: writes the seeds of corpus/recording, corpus/export and corpus/pprof into DIR. Run it again
  * when the format changes; files found by fuzzing are added beside them.
  */
 #include <zlib.h>
@@ -30,7 +30,7 @@ static void save_recording(struct synth *s, const char *name, int flags)
 	size_t len;
 	const uint8_t *bytes = synth_bytes(s, &len);
 
-	save("recording", name, flags, bytes, len);
+	save(flags > 1 ? "export" : "recording", name, flags, bytes, len);
 }
 
 /* The message without gzip: what a fuzzer can change. */
@@ -106,6 +106,7 @@ int main(int argc, char **argv)
 		return 2;
 	dir = argv[1];
 	s = synth_new(&synth_tiny_room);
+	save_recording(s, "empty", 1);
 	save_recording(s, "empty", 31);
 	synth_free(s);
 	s = full(512 << 10);
@@ -122,9 +123,11 @@ int main(int argc, char **argv)
 	memset((uint8_t *)synth_entry(s, SEEP_REC_SEC_SAMPLES, 1), 0xff, 8);
 	memset((uint8_t *)synth_entry(s, SEEP_REC_SEC_STACKS, 2), 0xff, 4);
 	save_recording(s, "torn", 0);
+	save_recording(s, "impossible", 1);
 	save_recording(s, "impossible", 31);
 	synth_free(s);
 	s = full(1);
+	save_recording(s, "exact", 1);
 	save_recording(s, "exact", 31);
 	save_profile(s, "exact");
 	s->header.major = 2;
