@@ -430,7 +430,7 @@ static void gives_one_index_to_threads_that_meet_a_module_together(void)
 	for (int round = 0; round < 10; round++) {
 		void *handle, *symbol;
 
-		snprintf(path, sizeof(path), "%s.%d.copy", plugin_paths[0], round);
+		snprintf(path, sizeof(path), "%s.%d.%d", plugin_paths[0], (int)getpid(), round);
 		OK(copy_with_build_id(path, round));
 		handle = dlopen(path, RTLD_NOW);
 		symbol = handle ? dlsym(handle, "plugin_call") : NULL;

@@ -1,5 +1,6 @@
 #include "walk.h"
 
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,6 +80,18 @@ uint64_t walk_address(uint64_t frame)
 	return SEEP_REC_FRAME_OFFSET(frame) + (index ? walk_modules[index].start : 0);
 }
 
+/* An object may have been loaded elsewhere before: then its entry says where. */
+static bool is_frame_of(uint64_t frame, uint64_t address)
+{
+	Dl_info info;
+
+	if (walk_address(frame) == address)
+		return true;
+	return dladdr((void *)(uintptr_t)address, &info) &&
+	       seep_unwind_module_of(address) == SEEP_REC_FRAME_MODULE(frame) &&
+	       SEEP_REC_FRAME_OFFSET(frame) == address - (uint64_t)(uintptr_t)info.dli_fbase;
+}
+
 void walk_print(const struct walked *w)
 {
 	for (uint32_t i = 0; i < w->ours.nr || i < w->nr_theirs; i++)
@@ -92,7 +105,7 @@ bool walk_is_same(const struct walked *w)
 	bool is_same = w->ours.nr == w->nr_theirs && w->ours.flags == 0;
 
 	for (uint32_t i = 0; is_same && i < w->ours.nr; i++)
-		is_same = walk_address(w->ours.frames[i]) == w->theirs[i];
+		is_same = is_frame_of(w->ours.frames[i], w->theirs[i]);
 	if (!is_same)
 		walk_print(w);
 	return is_same && w->ours.nr > 2;
