@@ -307,7 +307,10 @@ static size_t find_largest(const struct run_watch *w, size_t *nr_left, struct se
 		double live = access(w->items[i].path, F_OK) ? -1 : 0;
 
 		*nr_left += live == 0;
-		if (live < 0 || *nr_left > MAX_COMPARED || (live = live_bytes(w->items[i].path, &r)) <= most) {
+		if (live == 0 && *nr_left <= MAX_COMPARED)
+			live = live_bytes(w->items[i].path, &r);
+		/* Of equal ones the program itself is meant. */
+		if (!r || live < most || (live <= most && !is_child(w, &w->items[i]))) {
 			seep_recording_free(r);
 			continue;
 		}

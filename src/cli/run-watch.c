@@ -12,7 +12,8 @@ enum {
 	MAX_RECORDINGS = 512, /* watched at a time; each holds a file open */
 	SLOW_NS = 20000000,   /* reading mappings and descriptors took longer: … */
 	SLOW_SKIP = 10,       /* … leave them out for so many ticks */
-	THREADS_EVERY = 30,   /* ticks between looks at the threads when their number stays */
+	THREADS_EVERY = 5,    /* ticks between looks at the names of threads, … */
+	MANY_THREADS = 2000,  /* … twelve times as many for more threads than this */
 	MAX_ANCESTORS = 64
 };
 
@@ -257,7 +258,8 @@ static bool write_entry(struct run_recording *r, const struct seep_process_statu
 	return seep_recording_writer_system(r->writer, s, NULL) == SEEP_OK;
 }
 
-static void name_threads(struct run_recording *r)
+/* A thread has its process's name until it gets one of its own, and an entry from its first sample on. */
+static void name_threads(struct run_recording *r, const char *process_name)
 {
 	size_t nr = 0;
 	struct seep_process_task *tasks = seep_process_tasks(NULL, r->pid, &nr);
@@ -265,7 +267,7 @@ static void name_threads(struct run_recording *r)
 	for (size_t i = 0; i < nr; i++) {
 		uint32_t tid = tasks[i].inner_tid ? tasks[i].inner_tid : tasks[i].tid;
 
-		if (tasks[i].name[0] &&
+		if (tasks[i].name[0] && strcmp(tasks[i].name, process_name) != 0 &&
 		    seep_recording_writer_thread_name(r->writer, tid, tasks[i].name, NULL) != SEEP_OK)
 			break;
 	}
@@ -286,9 +288,8 @@ static void tick_one(struct run_watch *w, struct run_recording *r)
 	/* A file that is full up or gone is no reason to disturb the program: the entry is missing, no more. */
 	if (!write_entry(r, &p))
 		return;
-	if (p.nr_threads != r->nr_threads || w->nr_ticks % THREADS_EVERY == 0)
-		name_threads(r);
-	r->nr_threads = p.nr_threads;
+	if (w->nr_ticks % (p.nr_threads > MANY_THREADS ? 12 * THREADS_EVERY : THREADS_EVERY) == 0)
+		name_threads(r, p.comm);
 }
 
 void run_watch_tick(struct run_watch *w)

@@ -73,8 +73,7 @@ struct run_recording {
 	struct seep_cgroup cgroup;
 	uint64_t oom_kills; /* of its cgroup when last read */
 	uint64_t limit;
-	uint32_t nr_threads; /* when names were last looked for */
-	unsigned skip;       /* ticks for which what is slow to read stays unread */
+	unsigned skip; /* ticks for which what is slow to read stays unread */
 };
 
 struct run_watch {
