@@ -173,15 +173,14 @@ static int code_of(int status)
 static int run_child(const struct run_options *o, char **command)
 {
 	struct run_signals signals;
-	struct run_watch watch = { .start_ns = run_now_ns() };
-	const char *dir = getenv("SEEP_DIR");
+	struct run_watch watch;
 	int error, status;
 
 	if (!run_signals_start(&signals)) {
 		cli_error("run: %s", strerror(errno));
 		return RUN_FAILED;
 	}
-	watch.dir = dir && *dir ? dir : NULL;
+	run_watch_start(&watch, getenv("SEEP_DIR"));
 	watch.child = start(&signals, command, &error);
 	if (watch.child < 0 || error) {
 		run_signals_end(&signals);

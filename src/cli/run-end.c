@@ -22,14 +22,23 @@ static const struct seep_oom_kill *killed_by_oom(const struct run_watch *w, cons
 	return pid ? seep_klog_find(log, pid, NULL, since_us > slack_us ? since_us - slack_us : 0) : NULL;
 }
 
-static bool counter_rose(const struct run_recording *r)
+static bool has_risen(const struct seep_cgroup *cgroup, uint64_t before)
 {
 	struct seep_cgroup_memory now;
 
-	if (!r->cgroup.dir[0] || r->oom_kills == SEEP_UNKNOWN)
+	if (!cgroup->dir[0] || before == SEEP_UNKNOWN)
 		return false;
-	seep_cgroup_read(&r->cgroup, &now);
-	return now.oom_kills != SEEP_UNKNOWN && now.oom_kills > r->oom_kills;
+	seep_cgroup_read(cgroup, &now);
+	return now.oom_kills != SEEP_UNKNOWN && now.oom_kills > before;
+}
+
+/* Since it was last looked at; never looked at, since our own start, if it still was in the cgroup that it started in.
+ */
+static bool counter_rose(const struct run_watch *w, const struct run_recording *r)
+{
+	if (r->oom_kills != SEEP_UNKNOWN)
+		return has_risen(&r->cgroup, r->oom_kills);
+	return !strcmp(r->header->cgroup, w->cgroup.path) && has_risen(&w->cgroup, w->oom_kills);
 }
 
 static void set_oom(struct seep_rec_ended *e, const struct run_recording *r, const char *by, bool is_machine)
@@ -97,7 +106,7 @@ static void write_end_of_child(const struct run_watch *w, const struct seep_klog
 		kill = killed_by_oom(w, log, r->pid ? r->pid : r->header->pid);
 		if (kill)
 			set_oom(&e, r, "seep run, kernel log", !kill->is_memcg);
-		else if (counter_rose(r))
+		else if (counter_rose(w, r))
 			set_oom(&e, r, "seep run, cgroup counter", false);
 	}
 	write_slot(r, e, kill);

@@ -14,7 +14,8 @@ enum {
 	SLOW_SKIP = 10,       /* … leave them out for so many ticks */
 	THREADS_EVERY = 5,    /* ticks between looks at the names of threads, … */
 	MANY_THREADS = 2000,  /* … twelve times as many for more threads than this */
-	MAX_ANCESTORS = 64
+	MAX_ANCESTORS = 64,
+	MISSES_MAX = 3
 };
 
 uint64_t run_now_ns(void)
@@ -129,11 +130,6 @@ static void adopt(struct run_watch *w, const char *path, const struct seep_rec_h
 	retire_older(w, h);
 	learn(w, pid);
 	learn(w, h->pid);
-	if (!pid || w->nr >= MAX_RECORDINGS || seep_recording_writer_open(path, &r.writer, NULL) != SEEP_OK)
-		r.writer = NULL;
-	r.is_over = !pid;
-	if (pid && seep_cgroup_find(NULL, pid, &r.cgroup, NULL) != SEEP_OK)
-		r.cgroup.dir[0] = 0;
 	cli_grow(&w->items, &w->cap, w->nr + 1, sizeof(*w->items));
 	w->items[w->nr++] = r;
 }
@@ -274,22 +270,54 @@ static void name_threads(struct run_recording *r, const char *process_name)
 	free(tasks);
 }
 
+/* Its process, or false: it is not there, and after some ticks is believed to be gone. */
+static bool find_process(struct run_recording *r, struct seep_process_status *p)
+{
+	if (!r->pid)
+		r->pid = pid_of(r->header);
+	if (r->pid && seep_process_read(NULL, r->pid, p, NULL) == SEEP_OK && p->start_ticks == r->header->start_ticks &&
+	    p->state != 'Z' && p->state != 'X') {
+		r->nr_missed = 0;
+		return true;
+	}
+	if (++r->nr_missed >= MISSES_MAX)
+		set_over(r);
+	return false;
+}
+
+static bool is_ready(const struct run_watch *w, struct run_recording *r)
+{
+	if (r->writer)
+		return true;
+	if (w->nr > MAX_RECORDINGS || seep_recording_writer_open(r->path, &r->writer, NULL) != SEEP_OK)
+		return false;
+	if (seep_cgroup_find(NULL, r->pid, &r->cgroup, NULL) != SEEP_OK)
+		r->cgroup.dir[0] = 0;
+	return true;
+}
+
 static void tick_one(struct run_watch *w, struct run_recording *r)
 {
 	struct seep_process_status p;
 
-	if (r->is_over || !r->writer)
+	if (r->is_over || !find_process(r, &p) || !is_ready(w, r))
 		return;
-	if (seep_process_read(NULL, r->pid, &p, NULL) != SEEP_OK || p.start_ticks != r->header->start_ticks ||
-	    p.state == 'Z' || p.state == 'X') {
-		set_over(r);
-		return;
-	}
 	/* A file that is full up or gone is no reason to disturb the program: the entry is missing, no more. */
 	if (!write_entry(r, &p))
 		return;
 	if (w->nr_ticks % (p.nr_threads > MANY_THREADS ? 12 * THREADS_EVERY : THREADS_EVERY) == 0)
 		name_threads(r, p.comm);
+}
+
+void run_watch_start(struct run_watch *w, const char *dir)
+{
+	struct seep_cgroup_memory memory;
+
+	*w = (struct run_watch){ .start_ns = run_now_ns(), .dir = dir && *dir ? dir : NULL };
+	if (seep_cgroup_find(NULL, (uint32_t)getpid(), &w->cgroup, NULL) != SEEP_OK)
+		w->cgroup.dir[0] = 0;
+	seep_cgroup_read(&w->cgroup, &memory);
+	w->oom_kills = memory.oom_kills;
 }
 
 void run_watch_tick(struct run_watch *w)

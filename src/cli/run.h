@@ -73,7 +73,8 @@ struct run_recording {
 	struct seep_cgroup cgroup;
 	uint64_t oom_kills; /* of its cgroup when last read */
 	uint64_t limit;
-	unsigned skip; /* ticks for which what is slow to read stays unread */
+	unsigned nr_missed; /* ticks in a row at which its process was not there */
+	unsigned skip;      /* ticks for which what is slow to read stays unread */
 };
 
 struct run_watch {
@@ -86,7 +87,10 @@ struct run_watch {
 	size_t nr_pids, cap_pids;
 	struct cli_list seen; /* paths looked at and found to be somebody else's; owned */
 	unsigned nr_ticks;
+	struct seep_cgroup cgroup; /* ours, in which the child starts, and what was counted there before */
+	uint64_t oom_kills;
 };
+void run_watch_start(struct run_watch *w, const char *dir);
 /* Looks for new recordings of the tree, writes one system entry into each that lives, names threads. */
 void run_watch_tick(struct run_watch *w);
 /* Looks once more for recordings, without writing: the child has ended. */
