@@ -257,7 +257,7 @@ static void name_function(struct debuginfo *d, struct function *f, Dwarf_Die *di
 	Dwarf_Addr entry;
 	int line;
 
-	if (!linkage && is_concrete && name && has_scopes(die) && dwarf_lowpc(die, &entry) == 0) {
+	if (!linkage && is_concrete && name && has_scopes(die) && dwarf_entrypc(die, &entry) == 0) {
 		const struct symtab_entry *symbol = symtab_find(d->symtab, entry + d->bias);
 
 		if (symbol && symbol->start == entry + d->bias)
