@@ -8,20 +8,24 @@ static double field_of(const struct seep_evidence_system *s, size_t offset)
 	return *(const double *)(const void *)((const char *)s + offset);
 }
 
-/* The field at the last entry not after `time_s` (the first one where all are after); NaN unknown. */
+/* The field at a time, on a line between the entries that know it; beyond them the nearest; NaN unknown. */
 static double field_at(const struct seep_evidence *e, size_t offset, double time_s)
 {
-	double value = NAN;
+	double before_s = NAN, before = NAN;
 
 	for (size_t i = 0; i < e->nr_system; i++) {
-		double v = field_of(&e->system[i], offset);
+		double v = field_of(&e->system[i], offset), at_s = e->system[i].time_s;
 
-		if (e->system[i].time_s > time_s && !isnan(value))
-			break;
-		if (!isnan(v))
-			value = v;
+		if (isnan(v))
+			continue;
+		if (at_s >= time_s)
+			return isnan(before) || at_s <= before_s
+			               ? v
+			               : before + (v - before) * (time_s - before_s) / (at_s - before_s);
+		before_s = at_s;
+		before = v;
 	}
-	return value;
+	return before;
 }
 
 static struct course course_of(const struct seep_evidence *e, size_t offset)

@@ -38,11 +38,17 @@
 /* … which must stand out of the noise against half-time, and against a quarter. */
 #define RULE_RISE_ERRORS_HALF 2.0
 #define RULE_RISE_ERRORS_QUARTER 2.9
-/* In-use over rate of allocation (the mean stay of a block), late against the middle of the life: blocks stay longer.
+/*
+ * In-use over rate of allocation (the mean stay of a block), at the end of the life against its first third. About 3
+ * where something grows from nothing at an unchanged rate, 1 where it follows the rate. Above, blocks stay longer …
  */
-#define RULE_STAY_LONGER 1.4
-/* The same where the rate itself rises by more than RULE_RISE_FACTOR: there honest growth is likely. */
-#define RULE_STAY_LONGER_UNDER_LOAD 1.6
+#define RULE_STAY_LONGER 1.7
+/* … where the rate itself rises by more than RULE_RISE_FACTOR, only above this: there honest growth is likely. */
+#define RULE_STAY_LONGER_UNDER_LOAD 2.2
+/* BACKLOG: growth at the very end against that of the middle, and blocks freed early against an even spread of waits.
+ */
+#define RULE_BACKLOG_CONTINUES 0.3
+#define RULE_BACKLOG_EARLY 0.4
 
 /* Flat: changes below this share. */
 #define RULE_FLAT_SHARE 0.15
@@ -50,8 +56,8 @@
  */
 #define RULE_RELEASE_SHARE 0.4
 #define RULE_RELEASE_ERRORS 3.5
-/* OLD: this share of the bytes was born in the first half. */
-#define RULE_OLD_SHARE 0.7
+/* OLD: at most this share of the bytes was born in the last quarter of the life. */
+#define RULE_OLD_NEW_SHARE 0.1
 
 /* Blame: a caller is named instead of the function when it holds this share of what is kept. */
 #define RULE_BLAME_SHARE 0.8

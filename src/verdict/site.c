@@ -239,25 +239,19 @@ static double mean_inuse(const struct site *s, double from, double to)
 }
 
 /*
- * How long a block stays on the average is in-use over rate of allocation (Little's law). Its change from the middle of
- * the life to its last quarter tells growth that follows the load (none) from growth that does not. The rate is the
- * process's, and estimated: it rises only when the rise stands out of its error.
+ * How long a block stays on the average is in-use over rate of allocation (Little's law). Its change from early in the
+ * life to its end tells growth that follows the load (none) from growth that does not. The rate is the process's, and
+ * estimated: it rises only when the rise stands out of its error.
  */
 static void measure_stay(struct site *s)
 {
-	double late = course_allocated(s->e, 0.75, 1), half = course_allocated(s->e, 0.35, 0.65);
-	double mean = course_allocated(s->e, 0, 1) / 4, then = mean_inuse(s, 0.35, 0.65), now = mean_inuse(s, 0.75, 1);
-	double error = sqrt(s->e->period_bytes / (late > 0 ? late : 1));
+	double late = course_allocated(s->e, 0.8, 1) / 0.2, early = course_allocated(s->e, 0.2, 0.4) / 0.2;
+	double mean = course_allocated(s->e, 0, 1), then = mean_inuse(s, 0.2, 0.4), now = mean_inuse(s, 0.8, 1);
+	double error = sqrt(s->e->period_bytes / (late > 0 ? late * 0.2 : 1));
 
 	s->rate_change = mean > 0 ? late / mean : NAN;
 	s->rate_rises = s->rate_change > RULE_RISE_FACTOR + 2 * s->rate_change * error;
-	s->stay_change = late > 0 && half > 0 && then > 0 ? now / then / (late / 0.25 / (half / 0.3)) : NAN;
-}
-
-/* In-use has grown beyond what a higher rate of allocation explains; NaN (unknown) is no. */
-static bool stays_longer(const struct site *s, bool rate_rises)
-{
-	return s->stay_change >= (rate_rises ? RULE_STAY_LONGER_UNDER_LOAD : RULE_STAY_LONGER);
+	s->stay_change = late > 0 && early > 0 && then > 0 ? now / then / (late / early) : NAN;
 }
 
 static bool is_kept(struct site *s)
@@ -274,7 +268,7 @@ static bool is_kept(struct site *s)
 		if (growth < 2 * site_change_stderr(s, 0.5))
 			return false;
 		/* Kept for as long as we look, but in step with the load: connections that stay, not a leak. */
-		if (s->rate_rises && !stays_longer(s, true))
+		if (s->rate_rises && s->stay_change < RULE_STAY_LONGER)
 			return false;
 	}
 	s->kept_bytes = survivors(s, -1, 1, s->settled_s, NULL);
@@ -401,16 +395,42 @@ static bool makes_the_rate(const struct site *s)
 	return s->alloc_bytes >= 0.5 * course_allocated_ever(s->e);
 }
 
+/* Rises to the very end: a cache that has just been filled does not. */
+static bool rises_to_the_end(const struct site *s)
+{
+	double before = mean_inuse(s, 0.65, 0.75) - mean_inuse(s, 0.25, 0.35);
+	double last = mean_inuse(s, 0.95, 1) - mean_inuse(s, 0.8, 0.85);
+
+	return last / 0.15 >= RULE_BACKLOG_CONTINUES * before / 0.4;
+}
+
+/*
+ * In a queue that grows, blocks were freed at all ages up to the present wait; where a cache evicts or a session ends,
+ * at an age of its own. Looked at are those freed at less than half of the oldest survivor's age: were waits even from
+ * none to that, a share of bound / oldest would have been.
+ */
+static bool was_freed_early(const struct site *s)
+{
+	double oldest_s = s->nr_blocks ? s->blocks[s->nr_blocks / 20].age_s : 0, early = 0, bound_s = 0;
+
+	for (int i = 0; i < SEEP_EVIDENCE_LIFETIMES - 1 && s->e->lifetime_bounds_s[i] <= oldest_s / 2; i++) {
+		early += s->lifetimes[i];
+		bound_s = s->e->lifetime_bounds_s[i];
+	}
+	return early >= 3 && early >= RULE_BACKLOG_EARLY * (double)s->nr_freed * bound_s / oldest_s;
+}
+
 static enum seep_pattern pattern_of_rise(const struct site *s)
 {
 	double oldest_s = s->nr_blocks ? s->blocks[0].age_s : 0;
-	/* Here the doubt goes the other way: to call a rising load a leak is worse than not to tell. */
-	bool is_longer = stays_longer(s, s->rate_change > RULE_RISE_FACTOR);
+	/* In doubt it is no leak: to call a rising load one is worse than not to tell. */
+	bool stays_longer =
+		s->stay_change >= (s->rate_change > RULE_RISE_FACTOR ? RULE_STAY_LONGER_UNDER_LOAD : RULE_STAY_LONGER);
 
-	if (is_longer && s->nr_blocks >= RULE_MIN_SAMPLES && makes_the_rate(s) &&
-	    mean_inuse(s, 0.4, 0.6) > RULE_RISE_FACTOR * mean_inuse(s, 0.15, 0.35))
+	if (stays_longer && s->nr_blocks >= RULE_MIN_SAMPLES && makes_the_rate(s) && rises_to_the_end(s) &&
+	    was_freed_early(s))
 		return SEEP_PATTERN_BACKLOG;
-	if (!is_longer && s->rate_change > 1.1 && oldest_s < 0.6 * s->life_s)
+	if (!stays_longer && s->rate_change > 1.1 && oldest_s < 0.6 * s->life_s)
 		return SEEP_PATTERN_YOUNG;
 	return SEEP_PATTERN_RISING;
 }
@@ -418,13 +438,15 @@ static enum seep_pattern pattern_of_rise(const struct site *s)
 /* Neither rises nor has been released: how old is what it holds? */
 static enum seep_pattern pattern_of_rest(const struct site *s)
 {
-	double half = site_inuse_at(s, 0.5), change = s->inuse_bytes - half;
-	double old = survivors(s, -1, 0.5, 0, NULL);
+	double half = site_inuse_at(s, 0.5), late = site_inuse_at(s, 0.75), fall = half - s->inuse_bytes;
+	double new = survivors(s, 0.75, 1, 0, NULL);
 
-	if (change < -RULE_FLAT_SHARE * half && -change > RULE_RELEASE_ERRORS * site_change_stderr(s, 0.5))
+	if (fall > RULE_FLAT_SHARE * half && fall > RULE_RELEASE_ERRORS * site_change_stderr(s, 0.5))
 		return SEEP_PATTERN_PEAK;
-	return old >= RULE_OLD_SHARE * s->inuse_bytes && change <= RULE_FLAT_SHARE * s->inuse_bytes ? SEEP_PATTERN_OLD
-	                                                                                            : SEEP_PATTERN_FLAT;
+	if (new <= RULE_OLD_NEW_SHARE * s->inuse_bytes &&fabs(s->inuse_bytes - late) <=
+	    RULE_FLAT_SHARE * s->inuse_bytes)
+		return SEEP_PATTERN_OLD;
+	return SEEP_PATTERN_FLAT;
 }
 
 static enum seep_pattern honest_pattern(struct site *s)
