@@ -13,6 +13,8 @@ typedef int (*progress_fn)(client *, long, long);
 
 /* A server that sends nothing for so long is given up; DEBUGINFOD_TIMEOUT overrides, as in elfutils. */
 #define SILENCE_S 10
+/* And one that only trickles: DEBUGINFOD_MAXTIME overrides. */
+#define WHOLE_S 120
 
 struct debuginfod {
 	void *library;
@@ -20,7 +22,7 @@ struct debuginfod {
 	void (*end)(client *);
 	int (*find_debuginfo)(client *, const unsigned char *, int, char **);
 	int (*find_executable)(client *, const unsigned char *, int, char **);
-	time_t silence_s, silent_since;
+	time_t silence_s, silent_since, whole_s, started;
 	long received;
 	bool has_given_up;
 	char trouble[160];
@@ -63,7 +65,7 @@ static int progress(client *c, long received, long total)
 		d->received = received;
 		d->silent_since = now_s();
 	}
-	d->has_given_up = now_s() - d->silent_since >= d->silence_s;
+	d->has_given_up = now_s() - d->silent_since >= d->silence_s || now_s() - d->started >= d->whole_s;
 	return d->has_given_up;
 }
 
@@ -89,9 +91,17 @@ static bool load(struct debuginfod *d)
 	return true;
 }
 
+static time_t seconds_of(const char *variable, time_t otherwise)
+{
+	const char *text = getenv(variable);
+	long value = text ? atol(text) : 0;
+
+	return value > 0 ? value : otherwise;
+}
+
 struct debuginfod *debuginfod_new(void)
 {
-	const char *urls = getenv("DEBUGINFOD_URLS"), *timeout = getenv("DEBUGINFOD_TIMEOUT");
+	const char *urls = getenv("DEBUGINFOD_URLS");
 	struct debuginfod *d;
 
 	if (!urls || !urls[strspn(urls, " ")])
@@ -99,7 +109,8 @@ struct debuginfod *debuginfod_new(void)
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return NULL;
-	d->silence_s = timeout && atol(timeout) > 0 ? atol(timeout) : SILENCE_S;
+	d->silence_s = seconds_of("DEBUGINFOD_TIMEOUT", SILENCE_S);
+	d->whole_s = seconds_of("DEBUGINFOD_MAXTIME", WHOLE_S);
 	if (!load(d)) {
 		debuginfod_free(d);
 		return NULL;
@@ -123,8 +134,8 @@ static void note_trouble(struct debuginfod *d, int error)
 	if (error == ENOENT && !d->has_given_up)
 		return;
 	if (d->has_given_up)
-		snprintf(d->trouble, sizeof(d->trouble), "debuginfod: no answer in %ld s, not asked again",
-		         (long)d->silence_s);
+		snprintf(d->trouble, sizeof(d->trouble), "debuginfod: gave up after %ld s, not asked again",
+		         (long)(now_s() - d->started));
 	else
 		snprintf(d->trouble, sizeof(d->trouble), "debuginfod: %s, not asked again", strerror(error));
 	d->has_given_up = true;
@@ -137,7 +148,7 @@ int debuginfod_find(struct debuginfod *d, const char *hex, bool want_debuginfo)
 
 	if (!d || d->has_given_up || !*hex)
 		return -1;
-	d->silent_since = now_s();
+	d->started = d->silent_since = now_s();
 	d->received = 0;
 	/* Length 0: the id is hexadecimal text. */
 	fd = (want_debuginfo ? d->find_debuginfo : d->find_executable)(d->client, (const unsigned char *)hex, 0, &path);
