@@ -237,6 +237,36 @@ static void cut_files_do_no_harm(void)
 	}
 }
 
+/* A server's tree as files, which its client reads, too. Without the variable nothing is asked, whatever lies there. */
+static void debuginfod_is_asked_when_it_is_set(void)
+{
+	struct seep_symbol_options o = { .no_proc = true };
+	struct seep_symboliser *s = NULL;
+	char path[256], url[256];
+	void *library = dlopen("libdebuginfod.so.1", RTLD_LAZY);
+
+	if (!library)
+		return; /* then it is never asked */
+	shell("mkdir -p %s/server/buildid/%s && cp %s %s/server/buildid/%s/debuginfo && cp %s %s/bare && strip %s/bare",
+	      dir, build_id, fixture, dir, build_id, fixture, dir, dir);
+	snprintf(path, sizeof(path), "%s/bare", dir);
+	for (int is_set = 0; is_set < 2; is_set++) {
+		struct seep_profile *p = profile(path, build_id, place("inlined")->addr);
+
+		snprintf(url, sizeof(url), "%s/cache", dir);
+		setenv("DEBUGINFOD_CACHE_PATH", url, 1);
+		snprintf(url, sizeof(url), "file://%s/server", dir);
+		setenv("DEBUGINFOD_URLS", is_set ? url : "", 1);
+		EQ_U(seep_symboliser_new(&o, &s, NULL), SEEP_OK);
+		EQ_S(names(p, s), is_set ? INSERT : "");
+		EQ_U(seep_symboliser_nr_warnings(s), 0);
+		seep_symboliser_free(s);
+		seep_profile_free(p);
+	}
+	unsetenv("DEBUGINFOD_URLS");
+	dlclose(library);
+}
+
 /* The kernel's own code is in no file; ours is the same while the kernel is. */
 static void the_vdso_has_names(void)
 {
@@ -344,6 +374,8 @@ int main(int argc, char **argv)
 	if (argc < 2 || !mkdtemp(dir))
 		return 1;
 	fixture = argv[1];
+	unsetenv("DEBUGINFOD_URLS");
+	setenv("XDG_CACHE_HOME", dir, 1);
 	read_places();
 	identify(fixture, build_id);
 	OK(strlen(build_id) == 40);
@@ -354,6 +386,7 @@ int main(int argc, char **argv)
 	separate_debug_files_are_found();
 	a_debug_link_without_build_id_needs_its_crc();
 	cut_files_do_no_harm();
+	debuginfod_is_asked_when_it_is_set();
 	the_vdso_has_names();
 	a_running_process_has_the_file();
 	one_file_is_opened_and_warned_about_once();
