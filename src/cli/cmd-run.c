@@ -9,7 +9,7 @@
 
 #include "cli/run.h"
 
-static const struct run_options defaults = { .mmap = -1 };
+static const struct run_options defaults = { .period = RUN_NOT_GIVEN, .size = RUN_NOT_GIVEN, .mmap = -1 };
 static const struct cli_word switch_words[] = { { "on", 1 }, { "off", 0 }, { NULL, 0 } };
 
 static const struct cli_option run_options[] = {
@@ -55,12 +55,11 @@ static int check_options(const struct run_options *o)
 {
 	char least[SEEP_UNIT_MAX];
 
-	if (o->period > SEEP_REC_MAX_PERIOD)
-		return cli_usage("run", "--period: more than %llu bytes cannot be set",
-		                 (unsigned long long)SEEP_REC_MAX_PERIOD);
-	if (o->exact && o->period > 1)
+	if (o->period != RUN_NOT_GIVEN && (!o->period || o->period > SEEP_REC_MAX_PERIOD))
+		return cli_usage("run", "--period: between 1 and %llu bytes", (unsigned long long)SEEP_REC_MAX_PERIOD);
+	if (o->period != RUN_NOT_GIVEN && o->exact && o->period != 1)
 		return cli_usage("run", "--exact and --period exclude each other");
-	if (o->size && (o->size < SEEP_REC_MIN_BYTES || o->size > SEEP_REC_MAX_BYTES))
+	if (o->size != RUN_NOT_GIVEN && (o->size < SEEP_REC_MIN_BYTES || o->size > SEEP_REC_MAX_BYTES))
 		return cli_usage("run", "--size: a recording has at least %s, at most 4GB",
 		                 seep_format_bytes(least, SEEP_REC_MIN_BYTES));
 	return CLI_OK;

@@ -7,7 +7,9 @@ struct set_options {
 	int on; /* -1: as it is */
 };
 
-static const struct set_options defaults = { .on = -1 };
+#define NOT_GIVEN UINT64_MAX
+
+static const struct set_options defaults = { .period = NOT_GIVEN, .on = -1 };
 
 static const struct cli_option set_options[] = {
 	CLI_BYTES(0, "period", struct set_options, period, "SIZE",
@@ -24,7 +26,7 @@ static void say_done(const struct set_options *o, const struct cli_target *t)
 
 	if (o->on == 0)
 		cli_note("%s: recording is off from now on", t->label);
-	else if (!o->period)
+	else if (o->period == NOT_GIVEN)
 		cli_note("%s: recording is on from now on", t->label);
 	else if (o->period == 1)
 		cli_note("%s: every allocation is recorded from now on", t->label);
@@ -41,7 +43,7 @@ static int set_one(const struct set_options *o, const struct cli_target *t)
 		cli_error("%s: its process has ended, there is nothing to set", t->path);
 		return CLI_INPUT;
 	}
-	if (seep_recording_control(t->path, o->period, o->on, &err) != SEEP_OK)
+	if (seep_recording_control(t->path, o->period == NOT_GIVEN ? 0 : o->period, o->on, &err) != SEEP_OK)
 		return cli_fail(t->path, &err);
 	say_done(o, t);
 	return CLI_OK;
@@ -55,11 +57,10 @@ static int run(const void *options, int nr_operands, char **operands)
 
 	if (!nr_operands)
 		return cli_usage("set", "which process? Give its pid or its recording");
-	if (!o->period && o->on < 0)
+	if (o->period == NOT_GIVEN && o->on < 0)
 		return cli_usage("set", "nothing to set: give --period, --on or --off");
-	if (o->period > SEEP_REC_MAX_PERIOD)
-		return cli_usage("set", "--period: more than %llu bytes cannot be set",
-		                 (unsigned long long)SEEP_REC_MAX_PERIOD);
+	if (o->period != NOT_GIVEN && (!o->period || o->period > SEEP_REC_MAX_PERIOD))
+		return cli_usage("set", "--period: between 1 and %llu bytes", (unsigned long long)SEEP_REC_MAX_PERIOD);
 	rc = cli_targets_resolve("set", &o->target, nr_operands, operands, &targets);
 	if (rc != CLI_OK)
 		return rc;

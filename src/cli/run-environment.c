@@ -116,9 +116,9 @@ static void set_options(const struct run_options *o)
 	const char *old = getenv("SEEP_OPTIONS");
 	char *list = cli_strdup(old ? old : "");
 
-	if (o->exact || o->period)
+	if (o->exact || o->period != RUN_NOT_GIVEN)
 		list = append_u64(list, "period", o->exact ? 1 : o->period);
-	if (o->size)
+	if (o->size != RUN_NOT_GIVEN)
 		list = append_u64(list, "size", o->size);
 	if (o->mmap >= 0)
 		list = append(list, "mmap", o->mmap ? "on" : "off");

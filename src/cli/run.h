@@ -12,8 +12,10 @@
 
 enum { RUN_FAILED = CLI_OWN_FAILURE, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
 
+#define RUN_NOT_GIVEN UINT64_MAX
+
 struct run_options {
-	uint64_t period, size; /* 0: not given */
+	uint64_t period, size; /* RUN_NOT_GIVEN */
 	bool exact, no_follow;
 	int mmap; /* -1: not given */
 	const char *dir, *library;

@@ -62,7 +62,7 @@ def failures_are_as_with_env():
     for words, code in ((("/nonexistent",), 127), (("no-such-program-anywhere",), 127), (("/etc/passwd",), 126), (("/",), 126)):
         result = run(*words)
         check(result.returncode == code and result.stderr.count("\n") == 1, "%s gives %d and one line" % (words[0], code), result)
-    for words in ((), ("--no-such-option", "true"), ("--period=x", "true"), ("--size=1K", "true"), ("--lib=/nonexistent", "true")):
+    for words in ((), ("--no-such-option", "true"), ("--period=x", "true"), ("--size=1K", "true"), ("--period=0", "true"), ("--lib=/nonexistent", "true")):
         result = seep("run", *words)
         check(result.returncode == 125 and result.stderr.startswith("seep: "), "wrong words %s give 125" % (words,), result)
 
