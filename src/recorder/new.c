@@ -1,8 +1,8 @@
 /*
  * C++ operators new and delete.
  *
- * They are counted here only where the next definition lives in the object that defines malloc (tcmalloc, jemalloc, mimalloc):
- * there they do not call malloc. Elsewhere (libstdc++) they call malloc, which counts; ours pass through, so nothing is
+ * Each is counted here only where its next definition lives in the object that defines malloc (tcmalloc, jemalloc, mimalloc):
+ * there it does not call malloc. Elsewhere (libstdc++) they call malloc, which counts; ours pass through, so nothing is
  * counted twice. A C program may load a C++ library later and privately: its operators are bound to ours, and there is
  * no next one; then they are what they are in libstdc++, malloc and free, and only a failure looks for the real one,
  * which calls the new handler and throws.
@@ -31,9 +31,9 @@ typedef void delete_fn(void *, size_t, size_t);
 
 static new_fn *next_new[NR_NEW];
 static delete_fn *next_delete[NR_DELETE];
-static bool is_counted;
+static bool is_counted_new[NR_NEW], is_counted_delete[NR_DELETE];
 
-bool seep_new_is_counted(void) { return is_counted; }
+bool seep_new_is_counted(void) { return is_counted_new[NEW]; }
 
 static struct seep_symbol set(void *entry, const char *name)
 {
@@ -49,11 +49,13 @@ void seep_new_find(void)
 	for (int i = 0; i < NR_NEW; i++) {
 		struct seep_symbol found = set(&next_new[i], new_names[i]);
 
-		if (i == NEW && found.address)
-			is_counted = found.start == seep_allocator_start;
+		is_counted_new[i] = found.address && found.start == seep_allocator_start;
 	}
-	for (int i = 0; i < NR_DELETE; i++)
-		(void)set(&next_delete[i], delete_names[i]);
+	for (int i = 0; i < NR_DELETE; i++) {
+		struct seep_symbol found = set(&next_delete[i], delete_names[i]);
+
+		is_counted_delete[i] = found.address && found.start == seep_allocator_start;
+	}
 }
 
 /* Nothing behind us defines it. */
@@ -100,7 +102,7 @@ static inline __attribute__((always_inline)) void *operator_new(size_t size, siz
 {
 	uint64_t left;
 
-	if (likely(!is_counted))
+	if (likely(!is_counted_new[which]))
 		return call_next(size, align, nothrow, which);
 	left = seep_self.left;
 	if (unlikely(size >= left))
@@ -118,7 +120,7 @@ static inline __attribute__((always_inline)) void operator_delete(void *p, size_
 		free(p);
 		return;
 	}
-	if (is_counted && unlikely(load_relaxed(&seep_filter[seep_filter_slot(p)]) != 0))
+	if (is_counted_delete[which] && unlikely(load_relaxed(&seep_filter[seep_filter_slot(p)]) != 0))
 		seep_forget(p);
 	fn(p, a, b);
 }

@@ -255,6 +255,9 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 		flush_counts(t);
 	if (unlikely(t->walk.nr_misses))
 		add_relaxed(&seep.status.unwind_misses, t->walk.nr_misses);
+	/* Still here: freed by a call that nobody told us of, or recorded by an allocator behind us that called malloc. */
+	if (load_relaxed(&seep_filter[seep_filter_slot(b->addr)]))
+		seep_forget(b->addr);
 	seep_stack_book(b->stack, b, false, now);
 	seep_put_back(b);
 	double_period_if_full();
