@@ -4,7 +4,7 @@
  *   step       libunwind, unw_step
  *   backtrace  libunwind, unw_backtrace (its fast path with a cache, which heaptrack uses)
  *   none       the same without a walk
- * Usage: bench-unwind WHICH DEPTH ROUNDS. Prints nanoseconds and frames per walk.
+ * Usage: unwind WHICH DEPTH ROUNDS. Prints nanoseconds and frames per walk. Built and run by unwind.sh.
  */
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
@@ -87,7 +87,7 @@ __attribute__((noinline)) static int descend(int depth, void (*run)(void))
 int main(int argc, char **argv)
 {
 	const struct seep_modules_config config = {
-		.table = modules, .count = 256, .mirror = mirror, .now_us = now_us, .exe_path = "bench-unwind"
+		.table = modules, .count = 256, .mirror = mirror, .now_us = now_us, .exe_path = "unwind"
 	};
 	struct timespec from, to;
 	double ns;

@@ -8,7 +8,7 @@ build="gcc g++ meson ninja-build pkg-config scdoc libdw-dev libelf-dev libdebugi
 check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-go binutils gdb redis-server
 	redis-tools sqlite3 heaptrack libjemalloc2 google-perftools libgoogle-perftools4 stress-ng debootstrap"
 demo="redis-server redis-tools python3"
-bench="valgrind heaptrack python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
+bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
 
 wanted=
 for group in ${*:-build check demo bench}; do

@@ -466,14 +466,15 @@ static bool find_new(uint64_t pc, struct module_place *out)
 
 const struct module_place *modules_find(struct module_memo *memo, uint64_t pc)
 {
-	const struct module_place *known = find_permanent(pc);
+	const struct module_place *known;
 	struct module_place *place;
 
+	for (uint32_t i = 0; i < MODULES_MEMO && i < memo->nr; i++)
+		if (pc - memo->places[i].object.start < memo->places[i].object.end - memo->places[i].object.start)
+			return &memo->places[i];
+	known = find_permanent(pc);
 	if (known)
 		return known;
-	for (uint32_t i = 0; i < MODULES_MEMO && i < memo->nr; i++)
-		if (pc >= memo->places[i].object.start && pc < memo->places[i].object.end)
-			return &memo->places[i];
 	place = &memo->places[memo->nr % MODULES_MEMO];
 	if (!find_new(pc, place))
 		return NULL;

@@ -297,10 +297,9 @@ static void note_frame(const struct walker *w, const struct module_place *place,
 }
 
 /* Notes the frame at w->pc and goes to its caller. */
-static __attribute__((noinline)) enum outcome step(struct walker *w, struct seep_walk *out)
+static __attribute__((noinline)) enum outcome step(struct walker *w, struct seep_walk *out,
+                                                   const struct module_place *place)
 {
-	const struct module_place *place = modules_find(&w->memo, w->pc);
-
 	note_frame(w, place, out);
 	return follow(w, place);
 }
@@ -323,26 +322,31 @@ static inline __attribute__((always_inline)) void carry_others(struct walker *w,
 }
 
 /*
- * Follows simple rules while they are known, inside the known stack. True: to the end.
+ * Follows simple rules while they are known, inside the known stack: those of permanent objects, or inside `place`
+ * those of an object that is not. True: to the end.
  *
  * Every read lies in [low, high): rules are simple only if what they read lies between the register they start from and
  * the CFA; that register is checked to be at or above sp, and the CFA to be at or below high.
  */
-static inline __attribute__((always_inline)) bool run(struct walker *w, struct seep_walk *out, bool carry_all)
+static inline __attribute__((always_inline)) bool run(struct walker *w, struct seep_walk *out, bool carry_all,
+                                                      const struct module_place *place)
 {
 	uint64_t pc = w->pc, sp = w->m.reg[REG_SP], fp = w->m.reg[REG_FP];
 	uint64_t high = w->stack.high, cfa, rule;
+	uint64_t start = place ? place->object.start : 0, size = place ? place->object.end - start : 0;
+	uint64_t base = place ? SEEP_REC_FRAME(place->index, 0) - start : 0;
 	const uint64_t *adjust = modules_adjust;
 	uint64_t *frame = out->frames + out->nr, *end = out->frames + SEEP_REC_MAX_FRAMES;
-
 	bool is_end = false;
 	uint32_t index;
 
-	while (frame != end && rules_get(pc, &index, &rule)) {
+	while (frame != end && (!place || pc - start < size)) {
+		if (!rules_get(place ? rules_key(place->index, pc - start) : pc, &index, &rule))
+			break;
 		if (unlikely(!RULE_IS_SIMPLE(rule))) {
 			is_end = RULE_KIND(rule) == RULE_END;
 			if (is_end)
-				*frame++ = pc + adjust[index];
+				*frame++ = pc + (place ? base : adjust[index]);
 			break;
 		}
 		cfa = sp;
@@ -354,7 +358,7 @@ static inline __attribute__((always_inline)) bool run(struct walker *w, struct s
 		cfa += RULE_CFA_OFFSET(rule);
 		if (unlikely(cfa > high))
 			break;
-		*frame++ = pc + adjust[index];
+		*frame++ = pc + (place ? base : adjust[index]);
 		pc = machine_strip(word_at(cfa - RULE_RA_AT(rule))) - 1;
 		if (RULE_FP_AT(rule))
 			fp = word_at(cfa - RULE_FP_AT(rule));
@@ -390,15 +394,24 @@ static inline __attribute__((always_inline)) enum outcome walk(struct walker *w,
 	enum outcome outcome = STEPPED;
 
 	while (outcome == STEPPED) {
-		if (may_run(w) && run(w, out, carry_all))
+		const struct module_place *place;
+		uint32_t nr;
+
+		if (may_run(w) && run(w, out, carry_all, NULL))
 			return ENDED;
 		if (w->pc == UINT64_MAX)
 			return ENDED;
+		nr = out->nr;
+		place = modules_find(&w->memo, w->pc);
+		if (place && place->index && !place->is_permanent && may_run(w) && run(w, out, carry_all, place))
+			return ENDED;
 		if (out->nr == SEEP_REC_MAX_FRAMES) {
-			out->flags |= SEEP_REC_STACK_DEEP;
+			if (w->pc != UINT64_MAX)
+				out->flags |= SEEP_REC_STACK_DEEP;
 			return ENDED;
 		}
-		outcome = step(w, out);
+		if (out->nr == nr)
+			outcome = step(w, out, place);
 	}
 	return outcome;
 }

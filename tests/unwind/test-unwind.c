@@ -346,6 +346,25 @@ static uint32_t module_of_plugin(const char *path, uint64_t *start)
 	return index;
 }
 
+static void finds_rules_of_loaded_objects_again(void)
+{
+	void *handle = dlopen(plugin_paths[0], RTLD_NOW), *symbol = handle ? dlsym(handle, "plugin_recurse") : NULL;
+	int (*recurse)(int, leaf_fn *);
+	volatile int nr = 2;
+
+	OK(symbol != NULL);
+	if (!symbol)
+		return;
+	memcpy(&recurse, &symbol, sizeof(recurse));
+	ALL_SAME(recurse(30, leaf));
+	while (nr--)
+		recurse(40, leaf);
+	EQ_U(walked.ours.nr_misses, 0);
+	recurse(300, leaf);
+	EQ_U(walked.ours.flags, SEEP_REC_STACK_DEEP);
+	dlclose(handle);
+}
+
 static void tells_unloaded_objects_from_new_ones_at_their_place(void)
 {
 	uint64_t starts[3];
@@ -494,6 +513,7 @@ int main(int argc, char **argv)
 	takes_frame_pointer_zero_for_the_outermost_frame();
 	walks_generated_code();
 	tells_unloaded_objects_from_new_ones_at_their_place();
+	finds_rules_of_loaded_objects_again();
 	describes_modules();
 	gives_one_index_to_threads_that_meet_a_module_together();
 	goes_on_in_a_forked_child();
