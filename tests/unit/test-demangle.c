@@ -1,3 +1,4 @@
+#include "symbol/readable.h"
 #include "symbol/symbol.h"
 #include "tap.h"
 
@@ -63,6 +64,27 @@ static void operators_survive(void)
 	reads_as("_ZNK3FoocvSsEv", "Foo::operator std::string() const");
 }
 
+static void rewritten_is(const char *text, const char *want)
+{
+	char *got = readable_cplusplus(text);
+
+	EQ_S(got, want);
+	free(got);
+}
+
+static void names_as_dwarf_spells_them_become_those_of_the_demangler(void)
+{
+	rewritten_is("put<const Foo*>(const_iterator)", "put<Foo const*>(const_iterator)");
+	rewritten_is("f<main()::<lambda(int)>&, const main()::<lambda(int)>&>()",
+	             "f<main::{lambda(int)}&, main::{lambda(int)} const&>()");
+	rewritten_is("f(std::map<int, Foo, std::less<int>, std::allocator<std::pair<const int, Foo> > >&)",
+	             "f(std::map<int, Foo>&)");
+	rewritten_is("std::__1::vector<int, std::__1::allocator<int> >::push_back(int)",
+	             "std::vector<int>::push_back(int)");
+	OK(!readable_cplusplus("f<int"));
+	OK(!readable_cplusplus("f(int"));
+}
+
 static void rust_names_have_no_hash(void)
 {
 	reads_as("_ZN5alloc7raw_vec19RawVec$LT$T$C$A$GT$8grow_one17h0123456789abcdefE",
@@ -79,6 +101,7 @@ int main(void)
 	arguments_that_are_not_default_stay();
 	abi_tags_go();
 	operators_survive();
+	names_as_dwarf_spells_them_become_those_of_the_demangler();
 	rust_names_have_no_hash();
 	return tap_done();
 }
