@@ -26,6 +26,8 @@ struct sim {
 	float history[MAX_STACKS][NR_POINTS];
 	struct seep_evidence_total totals[120];
 	struct seep_evidence_system system[60];
+	double change[121]; /* of the true in-use between the times of `totals`: the RSS knows what sampling only
+	                       estimates */
 };
 
 static double sim_random(struct sim *s)
@@ -104,6 +106,13 @@ static void book_life(struct sim *s, size_t k, double bytes, double birth_s, dou
 	}
 }
 
+static size_t total_after(const struct sim *s, double time_s)
+{
+	double at = ceil(time_s / s->now_s * (double)s->e.nr_totals) - 1;
+
+	return at < 0 ? 0 : at > (double)s->e.nr_totals ? s->e.nr_totals : (size_t)at;
+}
+
 static void keep_block(struct sim *s, size_t k, struct seep_evidence_block b)
 {
 	struct seep_evidence_stack *stack = &s->stacks[k];
@@ -121,7 +130,13 @@ static void sim_alloc(struct sim *s, size_t k, double size, double birth_s, doub
 	double p = 1 - exp(-size / PERIOD), bytes = size / p;
 	int bucket = 0;
 
-	if (birth_s > s->now_s || sim_random(s) >= p)
+	if (birth_s > s->now_s)
+		return;
+	if (stack->kind == SEEP_EVIDENCE_HEAP) {
+		s->change[total_after(s, birth_s)] += size;
+		s->change[total_after(s, fmin(death_s, 2 * s->now_s))] -= size;
+	}
+	if (sim_random(s) >= p)
 		return;
 	stack->nr_alloc++;
 	stack->alloc_bytes += bytes;
@@ -152,11 +167,14 @@ static void sim_flow(struct sim *s, size_t k, double size, double bytes_per_s, d
 /* RSS follows the live heap, plus `extra` that grows over the life. */
 static void sim_system(struct sim *s, double extra_now, double nr_threads_now, double nr_fds_now)
 {
-	s->e.nr_system = ARRAY_SIZE(s->system);
-	for (size_t i = 0; i < s->e.nr_system; i++) {
-		double share = (double)(i + 1) / (double)s->e.nr_system;
-		double live = s->totals[(i + 1) * s->e.nr_totals / s->e.nr_system - 1].inuse_bytes;
+	double live = 0;
 
+	s->e.nr_system = ARRAY_SIZE(s->system);
+	for (size_t i = 0, total = 0; i < s->e.nr_system; i++) {
+		double share = (double)(i + 1) / (double)s->e.nr_system;
+
+		while (total < (i + 1) * s->e.nr_totals / s->e.nr_system)
+			live += s->change[total++];
 		s->system[i] = (struct seep_evidence_system){
 			.time_s = s->now_s * share,
 			.rss = live + 3e6,
