@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The recorder in small programs: each must print what it prints without it, and the recording must tell what it did.
 
-run.py LIBSEEP VICTIM PLUGIN-A PLUGIN-B; prints TAP.
+run.py LIBSEEP VICTIM PLUGIN-A PLUGIN-B OPERATORS; prints TAP.
 """
 import glob
 import os
@@ -16,7 +16,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from recording import Recording  # noqa: E402
 
-LIB, VICTIM, PLUGIN_A, PLUGIN_B = (os.path.abspath(p) for p in sys.argv[1:5])
+LIB, VICTIM, PLUGIN_A, PLUGIN_B, OPERATORS = (os.path.abspath(p) for p in sys.argv[1:6])
 WHY_EXITED, WHY_FULL, WHY_DOUBLED, WHY_SANDBOXED, WHY_BAD, WHY_OFF = 1, 2, 1 << 5, 1 << 7, 1 << 9, 1 << 10
 results = []
 
@@ -238,6 +238,30 @@ def bad_days():
                 subprocess.run(["umount", p.dir], check=False)
 
 
+def find_library(name):
+    for dir_ in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"):
+        for path in sorted(glob.glob(f"{dir_}/{name}*")):
+            return path
+    return None
+
+
+def other_allocators():
+    """Operators new are counted once, whether the allocator behind us has its own (some of them, all, none)."""
+    want = [256, 1001, 1002, 1003, 1004, 1005, 1024]
+    for name in ("", "libjemalloc.so.2", "libtcmalloc.so.4", "libmimalloc.so"):
+        library = find_library(name) if name else ""
+        if library is None:
+            results.append(True)
+            print(f"ok {len(results)} - operators over {name} # SKIP {name} is not installed", flush=True)
+            continue
+        with Place() as p:
+            e = {**os.environ, "LD_PRELOAD": f"{LIB} {library}", "SEEP_DIR": p.dir, "SEEP_OPTIONS": "period=1,size=1M"}
+            a = subprocess.run([OPERATORS], env=e, capture_output=True, text=True, timeout=60)
+            (r,) = [Recording(f) for f in p.files("operators")]
+            got = [s for s in sizes(r) if s in want or s in (1006, 1280)]
+            ok(a.stdout == "operators\n" and got == want, f"operators over {name or 'the C library'}: each once", a, got)
+
+
 def old_ones_go():
     with Place() as p:
         for _ in range(7):
@@ -259,7 +283,8 @@ def killed():
 
 for test in (every_entry_point, realloc_keeps_its_word, threads_have_names, children_have_their_own,
              mappings_are_a_kind_of_their_own, odd_stacks, another_library_at_the_same_address, descriptors_are_left_alone,
-             exec_is_followed, control_from_outside, full_tables, sandboxes, bad_days, old_ones_go, killed):
+             exec_is_followed, control_from_outside, full_tables, sandboxes, bad_days, other_allocators,
+             old_ones_go, killed):
     try:
         test()
     except Exception as error:  # a broken recording is a failure of that claim, not of the run
