@@ -53,48 +53,6 @@ char *info_time(const struct seep_recording *r, uint64_t time_us, char out[32])
 	return out;
 }
 
-/* ---- what cannot be seen ---- */
-
-static bool has_module(const struct seep_recording *r, const char *base)
-{
-	size_t len = strlen(base);
-
-	for (size_t i = 0; i < r->nr_modules; i++) {
-		const char *path = r->modules[i].path, *end = memchr(path, 0, sizeof(r->modules[i].path));
-		const char *slash = memrchr(path, '/', end ? (size_t)(end - path) : sizeof(r->modules[i].path));
-		const char *name = slash ? slash + 1 : path;
-
-		if ((size_t)(path + sizeof(r->modules[i].path) - name) > len && !strncmp(name, base, len))
-			return true;
-	}
-	return false;
-}
-
-/* The file may have been replaced since: what its path holds now counts only with the same build id. */
-static bool look_at_exe(const char *sysroot, const struct seep_recording *r, struct seep_program *out)
-{
-	if (seep_program_look(sysroot, r->header.exe, NULL, out, NULL) != SEEP_OK || !out->is_elf)
-		return false;
-	return out->build_id_bytes == r->header.exe_build_id_bytes &&
-	       !memcmp(out->build_id, r->header.exe_build_id, out->build_id_bytes);
-}
-
-static void find_blind_spot(const char *sysroot, struct info *out)
-{
-	struct seep_program program;
-	const char *clause;
-
-	if (!look_at_exe(sysroot, out->r, &program)) {
-		memset(&program, 0, sizeof(program));
-		program.is_elf = true;
-	}
-	program.is_jvm |= has_module(out->r, "libjvm.so");
-	program.is_node |= has_module(out->r, "libnode.so");
-	out->is_blind = seep_program_is_blind(&program);
-	clause = seep_program_blind_spot(&program);
-	snprintf(out->blind, sizeof(out->blind), "%s", clause ? clause : "");
-}
-
 /* ---- memory ---- */
 
 static double known(uint64_t v)
@@ -229,6 +187,6 @@ void info_collect(struct cli_end_sources *sources, const struct cli_target *targ
 	out->period = r->words.control & SEEP_REC_CONTROL_ON ? r->status.period : 0;
 	collect_times(out);
 	out->nr_losses = cli_losses_of(r, out->losses, CLI_LOSSES_MAX);
-	find_blind_spot(sources->sysroot, out);
+	out->is_blind = cli_blind_spot(sources->sysroot, r, out->blind, sizeof(out->blind));
 	collect_memory(sources->sysroot, out);
 }

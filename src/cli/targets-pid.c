@@ -123,14 +123,34 @@ static char *command_of(const char *sysroot, uint32_t pid)
 	return out;
 }
 
+/* Why it never could be; NULL when it could, started by seep. */
+static const char *why_never(const char *sysroot, uint32_t pid, struct seep_program *program)
+{
+	char exe[64];
+
+	snprintf(exe, sizeof(exe), "/proc/%u/exe", pid);
+	if (seep_program_look(sysroot, exe, NULL, program, NULL) != SEEP_OK)
+		return NULL;
+	if (seep_program_is_blind(program))
+		return seep_program_blind_spot(program);
+	return seep_program_refuses(program, true);
+}
+
 static int say_not_recorded(const char *sysroot, uint32_t pid)
 {
 	struct seep_process_status s;
+	struct seep_program program;
+	const char *why;
 	char *command;
 
 	if (seep_process_read(sysroot, pid, &s, NULL) != SEEP_OK) {
 		cli_error("%u: no such process, and no recording of one that had this pid", pid);
 		cli_hint("'seep recordings' lists those there are");
+		return CLI_INPUT;
+	}
+	why = why_never(sysroot, pid, &program);
+	if (why) {
+		cli_error("%u (%s): this process is not being recorded and cannot be: %s", pid, s.comm, why);
 		return CLI_INPUT;
 	}
 	command = command_of(sysroot, pid);

@@ -44,6 +44,17 @@ static uint64_t monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* An empty heap is no finding where nothing of it could be seen. */
+static void warn_of_blindness(struct cli_targets *t, const struct cli_target *target)
+{
+	char blind[256];
+
+	if (target->recording->status.samples_made || target->recording->nr_samples)
+		return;
+	if (cli_blind_spot(t->options.sysroot, target->recording, blind, sizeof(blind)))
+		cli_targets_warn(t, "%s: %s", target->label, blind);
+}
+
 static void add_recording(struct cli_targets *t, const char *path, struct seep_recording *r)
 {
 	struct cli_target target = { .path = cli_strdup(path), .recording = r };
@@ -53,6 +64,7 @@ static void add_recording(struct cli_targets *t, const char *path, struct seep_r
 	target.label = cli_printf("%s[%u]", r->header.name, r->header.pid);
 	cli_grow(&t->items, &t->cap, t->nr + 1, sizeof(*t->items));
 	t->items[t->nr++] = target;
+	warn_of_blindness(t, &t->items[t->nr - 1]);
 }
 
 /* What was read is shown; how much is missing is said. */

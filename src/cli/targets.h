@@ -98,6 +98,12 @@ void cli_end_of(struct cli_end_sources *sources, const struct seep_recording *r,
  */
 uint32_t cli_alive_pid(const char *sysroot, const struct seep_recording *r);
 
+/*
+ * What the recorder cannot see in this program, a clause, "" nothing; from its file, if that is still the same, and its
+ * modules. Returns true when it sees nothing at all of the heap.
+ */
+bool cli_blind_spot(const char *sysroot, const struct seep_recording *r, char *out, size_t cap);
+
 /* Lost or skipped, never 0. */
 struct cli_loss {
 	const char *id, *text; /* "samples", "sampled blocks for which there was no slot" */
