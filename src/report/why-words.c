@@ -29,6 +29,17 @@ static char *seconds(char out[DRAW_MAX], double value)
 	return out;
 }
 
+/* ", 12MB at half-time"; "" when that is not known. */
+static char *at_half(char out[DRAW_MAX], double value, char *(*format)(char out[DRAW_MAX], double value))
+{
+	char text[DRAW_MAX];
+
+	out[0] = '\0';
+	if (!isnan(value))
+		snprintf(out, DRAW_MAX, ", %.64s at half-time", format(text, value));
+	return out;
+}
+
 static char *number(char out[DRAW_MAX], double value)
 {
 	char text[SEEP_UNIT_MAX];
@@ -223,9 +234,9 @@ static void head_steady(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v
 		return;
 	}
 	holds(what, v, "");
-	snprintf(out, WHY_SENTENCE_MAX, "nothing grows: the live heap is %s, %s at half-time%s%.700s",
-	         bytes(a, value_of(v, SEEP_REASON_LIVE)), bytes(b, other_of(v, SEEP_REASON_LIVE)), *what ? "; " : "",
-	         what);
+	snprintf(out, WHY_SENTENCE_MAX, "nothing grows: the live heap is %s%s%s%.700s",
+	         bytes(a, value_of(v, SEEP_REASON_LIVE)), at_half(b, other_of(v, SEEP_REASON_LIVE), bytes),
+	         *what ? "; " : "", what);
 }
 
 static void head_unknown(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v)
@@ -301,9 +312,14 @@ static void sentence_of_suspect(char out[WHY_SENTENCE_MAX], const struct seep_re
 		         seconds(b, r->other));
 		break;
 	case SEEP_REASON_NOT_FREED:
-		snprintf(out, WHY_SENTENCE_MAX,
-		         "%s sampled blocks are older than %s; of all that got so old %.1f%% were freed",
-		         number(a, r->value), seconds(b, s->settled_s), 100 * r->other);
+		if (s->settled_s > 0)
+			snprintf(out, WHY_SENTENCE_MAX,
+			         "%s sampled blocks are older than %s; of all that got so old %.1f%% were freed",
+			         number(a, r->value), seconds(b, s->settled_s), 100 * r->other);
+		else
+			snprintf(out, WHY_SENTENCE_MAX,
+			         "%s sampled blocks are alive; of all that were allocated %.1f%% were freed",
+			         number(a, r->value), 100 * r->other);
 		break;
 	case SEEP_REASON_GROWTH:
 		snprintf(out, WHY_SENTENCE_MAX, "grew by %s ±%s a second in the second half of the recording",
@@ -347,8 +363,7 @@ void why_sentence(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v, cons
 		         bytes(b, r->other));
 		break;
 	case SEEP_REASON_RSS:
-		snprintf(out, WHY_SENTENCE_MAX, "anonymous RSS: %s, %s at half-time", bytes(a, r->value),
-		         bytes(b, r->other));
+		snprintf(out, WHY_SENTENCE_MAX, "anonymous RSS: %s%s", bytes(a, r->value), at_half(b, r->other, bytes));
 		break;
 	case SEEP_REASON_SLACK:
 		snprintf(out, WHY_SENTENCE_MAX,
@@ -356,16 +371,14 @@ void why_sentence(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v, cons
 		         bytes(a, r->value), 100 * r->other);
 		break;
 	case SEEP_REASON_COUNT_THREADS:
-		snprintf(out, WHY_SENTENCE_MAX, "threads: %s, %s at half-time", number(a, r->value),
-		         number(b, r->other));
+		snprintf(out, WHY_SENTENCE_MAX, "threads: %s%s", number(a, r->value), at_half(b, r->other, number));
 		break;
 	case SEEP_REASON_COUNT_FDS:
-		snprintf(out, WHY_SENTENCE_MAX, "file descriptors: %s, %s at half-time", number(a, r->value),
-		         number(b, r->other));
+		snprintf(out, WHY_SENTENCE_MAX, "file descriptors: %s%s", number(a, r->value),
+		         at_half(b, r->other, number));
 		break;
 	case SEEP_REASON_COUNT_MAPPINGS:
-		snprintf(out, WHY_SENTENCE_MAX, "mappings: %s, %s at half-time", number(a, r->value),
-		         number(b, r->other));
+		snprintf(out, WHY_SENTENCE_MAX, "mappings: %s%s", number(a, r->value), at_half(b, r->other, number));
 		break;
 	case SEEP_REASON_CGROUP_FILE:
 		snprintf(out, WHY_SENTENCE_MAX, "page cache of its cgroup: %s, %s at the start", bytes(a, r->value),

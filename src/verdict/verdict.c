@@ -79,7 +79,7 @@ static enum seep_confidence confidence_of_leak(const struct judge *j, const stru
 
 	if (s->pattern == SEEP_PATTERN_KEPT && s->nr_old >= RULE_MANY_SAMPLES && s->freed_share <= 0.02)
 		c = SEEP_CONFIDENCE_HIGH;
-	if (!j->e->is_now_certain || j->life_s < RULE_SHORT_S)
+	if (!j->e->is_now_certain || !j->heap.has_history || j->life_s < RULE_SHORT_S)
 		c = SEEP_CONFIDENCE_LOW;
 	return c;
 }
