@@ -33,8 +33,6 @@ enum slot_state { SLOT_EMPTY, SLOT_VALID, SLOT_TORN };
 /* `slot` of `nr_bytes`, read from offset `where` of the file. */
 enum slot_state slot_state(const void *slot, size_t nr_bytes, uint64_t salt, uint64_t where);
 
-enum slot_taken { SLOT_TAKEN, SLOT_IMPLAUSIBLE, SLOT_NO_MEMORY };
-
 /* How the entries of one section are read. */
 struct slot_table {
 	uint32_t kind;
@@ -42,8 +40,8 @@ struct slot_table {
 	uint32_t nr_copies; /* of a slot in an entry; the valid one with the higher sequence number counts */
 	uint32_t seq_bytes; /* 4 or 8: that number stands first; 0: one copy */
 	uint64_t max_count; /* entries beyond are not read */
-	/* Called with every valid slot, in order but for those that had to be read again. */
-	enum slot_taken (*take)(struct seep_recording *r, size_t idx, const void *slot);
+	/* Called with every valid slot, in order but for those read again. False: its content is impossible. */
+	bool (*take)(struct seep_recording *r, size_t idx, const void *slot);
 };
 
 /* Entries of the section that the source holds, at most `limit`: `take` is never called with an index beyond. */
@@ -63,7 +61,7 @@ SEEP_NODISCARD enum seep_status tables_read_short(const struct source *s, struct
                                                   struct seep_error *err); /* status and end */
 SEEP_NODISCARD enum seep_status tables_read_all(const struct source *s, struct seep_recording *r,
                                                 struct seep_error *err);
-/* Sorts by time; of entries with equal times the last one stays. Returns how many are left. */
+/* Sorts by time; of entries with equal times one stays. Returns how many are left. */
 size_t sort_by_time(void *entries, size_t nr, size_t size);
 
 /* ---- samples.c ---- */

@@ -79,11 +79,8 @@ static bool read_entry(struct reading *in, uint64_t idx, const uint8_t *entry)
 	case SLOT_TORN: return false;
 	case SLOT_VALID: break;
 	}
-	switch (in->table->take(in->r, (size_t)idx, slot)) {
-	case SLOT_TAKEN: break;
-	case SLOT_IMPLAUSIBLE: in->nr_hopeless++; break;
-	case SLOT_NO_MEMORY: in->is_out_of_memory = true; break;
-	}
+	if (!in->table->take(in->r, (size_t)idx, slot))
+		in->nr_hopeless++;
 	return true;
 }
 

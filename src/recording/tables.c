@@ -21,7 +21,7 @@ static bool is_sum(double v)
 
 /* ---- samples ---- */
 
-static enum slot_taken take_sample(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_sample(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_sample *s = &r->samples[r->nr_samples];
 
@@ -29,84 +29,83 @@ static enum slot_taken take_sample(struct seep_recording *r, size_t idx, const v
 	memcpy(s, slot, sizeof(*s));
 	if (s->size > MAX_SIZE || !s->period || s->period > SEEP_REC_MAX_PERIOD || s->birth_us > MAX_TIME_US ||
 	    s->kind > SEEP_REC_KIND_ALLOCATOR_MMAP)
-		return SLOT_IMPLAUSIBLE;
+		return false;
 	if (s->first_birth_us > s->birth_us)
 		s->first_birth_us = s->birth_us;
 	r->nr_samples++;
-	return SLOT_TAKEN;
+	return true;
 }
 
 /* ---- stacks and what is kept for each ---- */
 
-static enum slot_taken take_stack(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_stack(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_stack s;
 
 	memcpy(&s, slot, sizeof(s));
 	if (s.nr_frames > SEEP_REC_MAX_FRAMES || s.kind > SEEP_REC_KIND_ALLOCATOR_MMAP)
-		return SLOT_IMPLAUSIBLE;
+		return false;
 	r->stacks[idx] = s;
-	return SLOT_TAKEN;
+	return true;
 }
 
-static enum slot_taken take_counters(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_counters(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_counters c;
 
 	memcpy(&c, slot, sizeof(c));
 	if (c.stack != idx || !is_sum(c.alloc_objects) || !is_sum(c.alloc_bytes) || !is_sum(c.alloc_objects_var) ||
 	    !is_sum(c.alloc_bytes_var) || !is_sum(c.freed_objects) || !is_sum(c.freed_bytes))
-		return SLOT_IMPLAUSIBLE;
+		return false;
 	if (c.last_alloc_us > MAX_TIME_US)
 		c.last_alloc_us = 0;
 	r->counters[idx].c = c;
-	return SLOT_TAKEN;
+	return true;
 }
 
-static enum slot_taken take_history(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_history(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_history h;
 
 	memcpy(&h, slot, sizeof(h));
 	if (h.stack != idx || h.nr_points > SEEP_REC_NR_HISTORY || !h.interval_us || h.interval_us > MAX_TIME_US)
-		return SLOT_IMPLAUSIBLE;
+		return false;
 	for (uint32_t i = 0; i < h.nr_points; i++)
 		if (!isfinite(h.inuse_bytes[i]))
-			return SLOT_IMPLAUSIBLE;
+			return false;
 	r->counters[idx].history = h;
-	return SLOT_TAKEN;
+	return true;
 }
 
 /* ---- modules, threads, periods ---- */
 
-static enum slot_taken take_module(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_module(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_module m;
 
 	memcpy(&m, slot, sizeof(m));
 	if (m.start >= m.end || m.end > INT64_MAX || m.build_id_bytes > sizeof(m.build_id) ||
 	    m.path_bytes > sizeof(m.path))
-		return SLOT_IMPLAUSIBLE;
+		return false;
 	r->modules[idx] = m;
-	return SLOT_TAKEN;
+	return true;
 }
 
-static enum slot_taken take_thread(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_thread(struct seep_recording *r, size_t idx, const void *slot)
 {
 	memcpy(&r->threads[idx], slot, sizeof(r->threads[idx]));
-	return SLOT_TAKEN;
+	return true;
 }
 
-static enum slot_taken take_period(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_period(struct seep_recording *r, size_t idx, const void *slot)
 {
-	struct seep_rec_period *p = &r->periods[r->nr_periods];
+	struct seep_rec_period p;
 
-	(void)idx;
-	memcpy(p, slot, sizeof(*p));
-	if (p->time_us > MAX_TIME_US || p->period > SEEP_REC_MAX_PERIOD)
-		return SLOT_IMPLAUSIBLE;
-	r->nr_periods++;
-	return SLOT_TAKEN;
+	memcpy(&p, slot, sizeof(p));
+	if (p.time_us > MAX_TIME_US || p.period > SEEP_REC_MAX_PERIOD)
+		return false;
+	r->periods[idx] = p;
+	return true;
 }
 
 /* ---- over time ---- */
@@ -119,7 +118,7 @@ static bool settle_sum(double *v)
 	return is_sum(*v);
 }
 
-static enum slot_taken take_ring(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_ring(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_ring *e = &r->ring[r->nr_ring];
 
@@ -127,21 +126,21 @@ static enum slot_taken take_ring(struct seep_recording *r, size_t idx, const voi
 	memcpy(e, slot, sizeof(*e));
 	if (e->time_us > MAX_TIME_US || !settle_sum(&e->inuse_bytes) || !settle_sum(&e->inuse_objects) ||
 	    !settle_sum(&e->alloc_bytes) || !settle_sum(&e->mmap_bytes))
-		return SLOT_IMPLAUSIBLE;
+		return false;
 	r->nr_ring++;
-	return SLOT_TAKEN;
+	return true;
 }
 
-static enum slot_taken take_system(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_system(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_system *e = &r->system[r->nr_system];
 
 	(void)idx;
 	memcpy(e, slot, sizeof(*e));
 	if (e->time_us > MAX_TIME_US)
-		return SLOT_IMPLAUSIBLE;
+		return false;
 	r->nr_system++;
-	return SLOT_TAKEN;
+	return true;
 }
 
 /* ---- single facts ---- */
@@ -151,7 +150,7 @@ static uint64_t time_or(uint64_t time_us, uint64_t otherwise)
 	return time_us <= MAX_TIME_US ? time_us : otherwise;
 }
 
-static enum slot_taken take_status(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_status(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_status *s = &r->status;
 
@@ -162,22 +161,22 @@ static enum slot_taken take_status(struct seep_recording *r, size_t idx, const v
 	s->estimated_since_us = time_or(s->estimated_since_us, UINT64_MAX);
 	if (s->period > SEEP_REC_MAX_PERIOD)
 		s->period = 0;
-	return SLOT_TAKEN;
+	return true;
 }
 
-static enum slot_taken take_ended(struct seep_recording *r, size_t idx, const void *slot)
+static bool take_ended(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_ended e;
 
 	(void)idx;
 	memcpy(&e, slot, sizeof(e));
 	if (e.how < SEEP_REC_ENDED_EXITED || e.how > SEEP_REC_ENDED_OOM)
-		return SLOT_IMPLAUSIBLE;
+		return false;
 	e.time_us = time_or(e.time_us, 0);
 	e.by[sizeof(e.by) - 1] = 0;
 	e.detail[sizeof(e.detail) - 1] = 0;
 	r->ended = e;
-	return SLOT_TAKEN;
+	return true;
 }
 
 /* The two copies of the status are one entry here: they are read as a pair. */
@@ -233,7 +232,8 @@ static bool make_room(const struct source *s, struct seep_recording *r, uint64_t
 	r->counters = calloc(r->nr_stacks, sizeof(*r->counters));
 	r->modules = calloc(r->nr_modules + 1, sizeof(*r->modules));
 	r->threads = calloc(r->nr_threads + 1, sizeof(*r->threads));
-	r->periods = calloc(slots_count(s, &period_table, r, NO_LIMIT) + 1, sizeof(*r->periods));
+	r->nr_periods = slots_count(s, &period_table, r, NO_LIMIT);
+	r->periods = calloc(r->nr_periods + 1, sizeof(*r->periods));
 	r->samples = calloc(slots_count(s, &sample_table, r, samples_limit) + 1, sizeof(*r->samples));
 	r->ring = calloc(slots_count(s, &ring_table, r, NO_LIMIT) + 1, sizeof(*r->ring));
 	r->system = calloc(slots_count(s, &system_table, r, NO_LIMIT) + 1, sizeof(*r->system));
@@ -350,7 +350,7 @@ static int compare_time(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* time_us is the first field of every entry that has one. */
+/* time_us is the first field of the entries. */
 size_t sort_by_time(void *entries, size_t nr, size_t size)
 {
 	uint8_t *bytes = entries;
@@ -366,6 +366,17 @@ size_t sort_by_time(void *entries, size_t nr, size_t size)
 			memcpy(bytes + kept * size, bytes + i * size, size);
 	}
 	return kept + 1;
+}
+
+/* Their order in the file is the order of events, also within one microsecond. */
+static void pack_periods(struct seep_recording *r)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < r->nr_periods; i++)
+		if (r->periods[i].checksum)
+			r->periods[nr++] = r->periods[i];
+	r->nr_periods = nr;
 }
 
 /* Entries behind the last valid one are room, not content. */
@@ -392,7 +403,7 @@ enum seep_status tables_read_all(const struct source *s, struct seep_recording *
 		return no_memory(s, err);
 	r->stacks[1].kind = SEEP_REC_KIND_MMAP;
 	trim(r);
-	r->nr_periods = sort_by_time(r->periods, r->nr_periods, sizeof(*r->periods));
+	pack_periods(r);
 	r->nr_ring = sort_by_time(r->ring, r->nr_ring, sizeof(*r->ring));
 	r->nr_system = sort_by_time(r->system, r->nr_system, sizeof(*r->system));
 	return samples_settle(r, err);

@@ -247,6 +247,28 @@ static void impossible_values_never_reach_a_sum(void)
 	synth_free(v.s);
 }
 
+static void changes_of_the_period_keep_their_order(void)
+{
+	struct synth *s = synth_new(NULL);
+	struct seep_recording *r;
+
+	for (uint64_t i = 0; i < 5; i++)
+		synth_period(s, 1000, 1 << i, SEEP_REC_CAUSE_CONTROL);
+	((uint8_t *)synth_entry(s, SEEP_REC_SEC_PERIODS, 2))[0] ^= 1;
+	r = parse(s);
+	EQ_U(r->nr_periods, 5);
+	EQ_U(r->periods[1].period, 1);
+	EQ_U(r->periods[2].period, 4);
+	EQ_U(r->periods[4].period, 16);
+	EQ_U(r->nr_torn_other, 1);
+	EQ_U(seep_recording_period(r), 16);
+	r->status.period = 0;
+	r->periods[4].period = 0;
+	EQ_U(seep_recording_period(r), 8);
+	seep_recording_free(r);
+	synth_free(s);
+}
+
 /* ---- as a profile ---- */
 
 static struct seep_profile *profile_of(const struct seep_recording *r, uint8_t kind, double now_s)
@@ -518,6 +540,7 @@ int main(void)
 	of_two_blocks_at_one_address_the_newest_stays();
 	blocks_of_a_missing_stack_still_count();
 	impossible_values_never_reach_a_sum();
+	changes_of_the_period_keep_their_order();
 	profile_totals_are_the_recordings();
 	rows_know_age_thread_and_place();
 	an_exact_profile_has_no_variances();
