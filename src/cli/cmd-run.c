@@ -206,6 +206,7 @@ static int run(const void *options, int nr_operands, char **operands)
 	char *library, *musl;
 	int rc = check_options(o);
 
+	run_fill_streams();
 	if (rc == CLI_OK && !nr_operands)
 		rc = cli_usage("run", "which program? seep run -- CMD…");
 	if (rc != CLI_OK)

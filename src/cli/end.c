@@ -185,9 +185,8 @@ static void tell_counter(const struct cli_end_sources *s, const struct seep_reco
 /* Only the first pid namespace sees all processes; from another one, only its own are known to be gone. */
 static bool can_judge(const char *sysroot, const struct seep_recording *r)
 {
-	uint64_t ours = seep_process_namespace(sysroot, 0, "pid");
-
-	return ours == FIRST_PID_NAMESPACE || !r->header.pid_namespace || ours == r->header.pid_namespace;
+	return seep_process_sees_all(sysroot) || !r->header.pid_namespace ||
+	       seep_process_namespace(sysroot, 0, "pid") == r->header.pid_namespace;
 }
 
 static bool from_slot(const struct seep_recording *r, struct cli_end *out)

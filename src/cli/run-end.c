@@ -14,11 +14,14 @@ enum { KEEP_PER_NAME = 4, COPY_BYTES = 64 << 10, MAX_COMPARED = 64 };
 
 /* ---- how it ended ---- */
 
+/* The log has the pids of the first namespace; from another one they mean other processes. */
 static const struct seep_oom_kill *killed_by_oom(const struct run_watch *w, const struct seep_klog *log, uint32_t pid)
 {
 	/* The log's clock may lag behind CLOCK_MONOTONIC; a pid is not used again that soon. */
 	uint64_t since_us = w->start_ns / 1000, slack_us = since_us / 1000 + 5000000;
 
+	if (!seep_process_sees_all(NULL))
+		return NULL;
 	return pid ? seep_klog_find(log, pid, NULL, since_us > slack_us ? since_us - slack_us : 0) : NULL;
 }
 

@@ -63,6 +63,8 @@ void run_signals_reaped(struct run_signals *s, pid_t pid);
  * All descriptors of our own are close-on-exec, those inherited are not.
  */
 void run_let_go(void);
+/* Fills closed standard streams, for as long as we run, so that no descriptor of ours takes their numbers. */
+void run_fill_streams(void);
 
 /* ---- watching ---- */
 

@@ -160,7 +160,7 @@ static int say_not_recorded(const char *sysroot, uint32_t pid)
 	return CLI_INPUT;
 }
 
-int cli_load_pid(struct cli_targets *t, const char *verb, uint32_t pid)
+int cli_load_pid(struct cli_targets *t, uint32_t pid)
 {
 	struct seep_error err = { .status = SEEP_OK };
 	struct seep_process_status s;
@@ -169,7 +169,6 @@ int cli_load_pid(struct cli_targets *t, const char *verb, uint32_t pid)
 	struct cli_found_list list;
 	int rc = find_for(t, pid, &list);
 
-	(void)verb;
 	if (rc != CLI_OK)
 		return rc;
 	found = pick(t->options.sysroot, &list, pid, is_running);
@@ -204,13 +203,12 @@ static int load_pids(struct cli_targets *t, const uint32_t *pids, size_t nr)
 	return t->nr > nr_before ? CLI_OK : CLI_INPUT;
 }
 
-int cli_load_container(struct cli_targets *t, const char *verb, const char *name, bool is_named)
+int cli_load_container(struct cli_targets *t, const char *name, bool is_named)
 {
 	size_t nr = 0;
 	uint32_t *pids = seep_container_pids(t->options.sysroot, name, &nr);
 	int rc = CLI_INPUT;
 
-	(void)verb;
 	if (!nr) {
 		cli_error(is_named ? "%s: no running container has this name or id"
 		                   : "%s: no such file, process or container",

@@ -204,7 +204,7 @@ static int load_pid(struct cli_targets *t, const char *verb, const char *word, c
 {
 	if (!is_number(digits) || !strtoul(digits, NULL, 10))
 		return cli_usage(verb, "'%s' is no pid", word);
-	return cli_load_pid(t, verb, (uint32_t)strtoul(digits, NULL, 10));
+	return cli_load_pid(t, (uint32_t)strtoul(digits, NULL, 10));
 }
 
 static int load_prefixed(struct cli_targets *t, const char *verb, const char *word, bool *is_prefixed)
@@ -213,7 +213,7 @@ static int load_prefixed(struct cli_targets *t, const char *verb, const char *wo
 	if (!strncmp(word, "pid:", 4))
 		return load_pid(t, verb, word, word + 4);
 	if (!strncmp(word, "container:", 10))
-		return cli_load_container(t, verb, word + 10, true);
+		return cli_load_container(t, word + 10, true);
 	if (!strncmp(word, "compose:", 8))
 		return refuse(word, "a compose service", "name its container: container:NAME");
 	if (!strncmp(word, "k8s:", 4))
@@ -253,7 +253,7 @@ static int load_word(struct cli_targets *t, const char *verb, const char *word)
 		cli_error("%s: %s", word, strerror(errno));
 		return CLI_INPUT;
 	}
-	return cli_load_container(t, verb, word, false);
+	return cli_load_container(t, word, false);
 }
 
 /* Newest first; one that cannot be read is warned of by the search, and the next one counts. */

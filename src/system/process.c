@@ -120,6 +120,12 @@ uint64_t seep_process_namespace(const char *root, uint32_t pid, const char *name
 	return digits ? strtoull(digits + 1, NULL, 10) : 0;
 }
 
+/* Its inode is the same on every Linux: PROC_PID_INIT_INO. */
+bool seep_process_sees_all(const char *root)
+{
+	return seep_process_namespace(root, 0, "pid") == 0xeffffffcu;
+}
+
 bool seep_process_exe(const char *root, uint32_t pid, char *out, size_t cap, bool *is_deleted)
 {
 	static const char mark[] = " (deleted)";
@@ -281,17 +287,6 @@ struct seep_process_task *seep_process_tasks(const char *root, uint32_t pid, siz
 
 /* ---- memory and limits ---- */
 
-/* Names of mapped files that tell what a process is. */
-static void look_at_name(const char *name, struct seep_process_maps *out)
-{
-	const char *base = strrchr(name, '/');
-
-	base = base ? base + 1 : name;
-	out->has_asan |= !strncmp(base, "libasan.so", 10) || !strncmp(base, "libclang_rt.asan", 16);
-	out->has_jvm |= !strncmp(base, "libjvm.so", 9);
-	out->has_node |= !strncmp(base, "libnode.so", 10) || !strcmp(base, "node");
-}
-
 static void add_mapping(char *line, struct seep_process_maps *out)
 {
 	unsigned long long start, end;
@@ -306,7 +301,6 @@ static void add_mapping(char *line, struct seep_process_maps *out)
 		out->stack_bytes += end - start;
 	else if (!strcmp(name, "[heap]"))
 		out->heap_bytes += end - start;
-	look_at_name(name, out);
 }
 
 enum seep_status seep_process_maps_read(const char *root, uint32_t pid, struct seep_process_maps *out,

@@ -49,15 +49,16 @@ uint32_t seep_process_find(const char *root, const struct seep_process_key *key)
 bool seep_process_exe(const char *root, uint32_t pid, char *out, size_t cap, bool *is_deleted);
 /* Inode of /proc/PID/ns/NAME ("pid", "mnt"), PID 0: ours; 0 unknown. */
 uint64_t seep_process_namespace(const char *root, uint32_t pid, const char *name);
-/* Entries of /proc/PID/fd, lines of /proc/PID/maps. */
+/* True when we are in the first pid namespace: all processes are seen, and have the pids that the kernel log has. */
+bool seep_process_sees_all(const char *root);
+/* Entries of /proc/PID/fd. */
 uint64_t seep_process_nr_fds(const char *root, uint32_t pid);
 
 /* Sums over /proc/PID/maps, in bytes of address space, and the count of mappings. */
 struct seep_process_maps {
 	uint32_t nr;
-	uint64_t stack_bytes;             /* [stack] and thread stacks that the kernel labels */
-	uint64_t heap_bytes;              /* [heap] */
-	bool has_asan, has_jvm, has_node; /* libraries and names that tell */
+	uint64_t stack_bytes; /* [stack] and thread stacks that the kernel labels */
+	uint64_t heap_bytes;  /* [heap] */
 };
 SEEP_NODISCARD enum seep_status seep_process_maps_read(const char *root, uint32_t pid, struct seep_process_maps *out,
                                                        struct seep_error *err);

@@ -187,6 +187,16 @@ def streams_are_untouched():
     check(re.search(r"seep why \S+\.seep$", last), "the last line says what to type next", result.stderr)
 
 
+def descriptors_are_the_same():
+    script = "exec 2>/dev/null; ls -l /proc/self/fd | sed -n 's/.* \\([0-9]*\\) -> .*/\\1/p' | tr '\\n' ' '"
+    for close in ("", "<&-", "2>&-", "<&- 2>&-", "7</dev/null"):
+        line = "exec %s; exec \"$@\"" % close if close else "exec \"$@\""
+        plain = subprocess.run(["sh", "-c", line, "sh", "sh", "-c", script], env=environment(), capture_output=True).stdout
+        ours = [SEEP, "run", "--lib=" + LIBRARY, "--dir=" + place, "--"]
+        under = subprocess.run(["sh", "-c", line, "sh", *ours, "sh", "-c", script], env=environment(), capture_output=True).stdout
+        check(plain == under, "the program has the same descriptors after '%s'" % close, (plain, under))
+
+
 def what_cannot_be_recorded_is_said():
     source = os.path.join(home, "p.c")
     with open(source, "w") as f:
@@ -288,7 +298,7 @@ with tempfile.TemporaryDirectory() as home:
     os.mkdir(place, 0o700)
     for test in (exit_status_is_passed_on, failures_are_as_with_env, a_signal_that_ends_it_gives_128_more,
                  signals_to_us_reach_it_once, signals_to_the_group_reach_it_once, it_outlives_us, job_control_works,
-                 environment_is_kept, streams_are_untouched, what_cannot_be_recorded_is_said, several_processes,
+                 environment_is_kept, streams_are_untouched, descriptors_are_the_same, what_cannot_be_recorded_is_said, several_processes,
                  recordings_move_to_the_state_directory, system_entries_are_written, set_and_clean):
         test()
 print("1..%d" % nr)
