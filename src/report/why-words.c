@@ -330,8 +330,9 @@ static void sentence_of_suspect(char out[WHY_SENTENCE_MAX], const struct seep_re
 		         number(b, r->other));
 		break;
 	case SEEP_REASON_WAITS:
-		snprintf(out, WHY_SENTENCE_MAX, "blocks stay %.1f times as long as at half-time; the oldest waits %s",
-		         r->value, seconds(a, r->other));
+		snprintf(out, WHY_SENTENCE_MAX,
+		         "blocks stay %.1f times as long as in the first third; the oldest waits %s", r->value,
+		         seconds(a, r->other));
 		break;
 	default: break;
 	}
@@ -348,8 +349,7 @@ void why_sentence(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v, cons
 	}
 	switch ((int)r->id) {
 	case SEEP_REASON_RATE:
-		snprintf(out, WHY_SENTENCE_MAX, "rate of allocation in the last quarter: %.2f times its mean",
-		         r->value);
+		snprintf(out, WHY_SENTENCE_MAX, "rate of allocation at the end: %.2f times its mean", r->value);
 		break;
 	case SEEP_REASON_RELEASES:
 		snprintf(out, WHY_SENTENCE_MAX, "%s releases seen, from up to %s", number(a, r->value),
@@ -359,8 +359,7 @@ void why_sentence(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v, cons
 		snprintf(out, WHY_SENTENCE_MAX, "live heap at its highest: %s", bytes(a, r->value));
 		break;
 	case SEEP_REASON_LIVE:
-		snprintf(out, WHY_SENTENCE_MAX, "live heap: %s, %s at half-time", bytes(a, r->value),
-		         bytes(b, r->other));
+		snprintf(out, WHY_SENTENCE_MAX, "live heap: %s%s", bytes(a, r->value), at_half(b, r->other, bytes));
 		break;
 	case SEEP_REASON_RSS:
 		snprintf(out, WHY_SENTENCE_MAX, "anonymous RSS: %s%s", bytes(a, r->value), at_half(b, r->other, bytes));
