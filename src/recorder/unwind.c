@@ -13,8 +13,9 @@
 #include "recorder/rules.h"
 #include "recorder/stackmem.h"
 
-#define NEAR_CODE (64ull << 20) /* generated code that calls generated code lies this near */
+#define NEAR_CODE (64ull << 20)
 #define MAX_PLAIN_FRAME (1u << 20)
+#define MAX_CHAIN_FRAME (16u << 20)
 #define MAX_CLIMB 8
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -215,18 +216,47 @@ static enum outcome step_signal(struct walker *w)
 	return arrive(w, pc, false);
 }
 
+/* The instruction before ra is a call. It lies in memory that is asked for first: generated code may have gone. */
+static bool is_after_call(const struct walker *w, uint64_t ra)
+{
+	uint64_t code;
+
+#if defined(__x86_64__)
+	if (!stackmem_peek(&w->stack, ra - 8, 8, &code))
+		return false;
+	if ((code >> 24 & 0xff) == 0xe8)
+		return true;
+	/* ff /2 with no to five bytes of address behind */
+	for (int at = 8; at <= 48; at += 8)
+		if ((code >> at & 0x38ff) == 0x10ff)
+			return true;
+	return false;
+#else
+	/* bl, blr and its signed forms */
+	return stackmem_peek(&w->stack, ra - 4, 4, &code) &&
+	       ((code & 0xfc000000) == 0x94000000 || (code & 0xfefff000) == 0xd63f0000);
+#endif
+}
+
+static bool is_near_generated(struct walker *w, uint64_t ra)
+{
+	return (ra > w->pc ? ra - w->pc : w->pc - ra) < NEAR_CODE && !modules_find(&w->memo, w->pc);
+}
+
 /*
  * A frame pointer is followed only where it cannot be anything else: aligned, above sp and near, and the return address
- * beside it lies in code that call frame information covers, or in generated code near this one that keeps a chain.
+ * beside it lies in code that call frame information covers; or it is part of a chain and behind a call, as in
+ * generated code.
  */
-static bool is_return_address(struct walker *w, uint64_t ra, bool is_chain)
+static bool is_return_address(struct walker *w, uint64_t ra, uint64_t fp, uint64_t next)
 {
 	const struct module_place *place = modules_find(&w->memo, ra - 1);
+	bool is_chain = !next || (next > fp && next - fp < MAX_CHAIN_FRAME && next % 8 == 0);
 	struct cfi_fde fde;
 
-	if (place)
-		return cfi_find(&place->object, ra - 1, &fde);
-	return is_chain && (ra > w->pc ? ra - w->pc : w->pc - ra) < NEAR_CODE && !modules_find(&w->memo, w->pc);
+	if (place && cfi_find(&place->object, ra - 1, &fde))
+		return true;
+	return is_chain && ((!place && is_near_generated(w, ra)) || is_after_call(w, ra));
 }
 
 static enum outcome step_frame_pointer(struct walker *w)
@@ -243,11 +273,11 @@ static enum outcome step_frame_pointer(struct walker *w)
 	ra = machine_strip(ra);
 	if (!ra)
 		return next ? CUT : ENDED;
-	if (!is_return_address(w, ra, !next || next > fp))
+	if (!is_return_address(w, ra, fp, next))
 		return CUT;
 	w->m.reg[REG_FP] = next;
 	w->m.reg[REG_SP] = fp + 16;
-	w->m.valid = (w->m.valid & PRESERVED_REGS) | BIT(REG_SP);
+	w->m.valid = BIT(REG_FP) | BIT(REG_SP);
 	return arrive(w, ra, true);
 }
 
