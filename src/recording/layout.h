@@ -34,7 +34,7 @@ enum {
 	SEEP_REC_SEC_MODULES = 3,  /* struct seep_rec_module, append only; entry 0 is unused */
 	SEEP_REC_SEC_STACKS = 4,   /* struct seep_rec_stack, append only; entries 0 and 1 are "stack unknown" */
 	SEEP_REC_SEC_FRAMES = 5,   /* uint64_t, append only pool that stacks point into */
-	SEEP_REC_SEC_COUNTERS = 6, /* per stack 2 copies of struct seep_rec_counters, the valid one with the higher seq counts */
+	SEEP_REC_SEC_COUNTERS = 6, /* per stack an entry of 2 copies of struct seep_rec_counters */
 	SEEP_REC_SEC_HISTORY = 7,  /* per stack struct seep_rec_history */
 	SEEP_REC_SEC_SAMPLES = 8,  /* struct seep_rec_sample: the live blocks */
 	SEEP_REC_SEC_THREADS = 9,  /* struct seep_rec_thread; entry 0 is "thread unknown" */
@@ -59,7 +59,7 @@ struct seep_rec_header {
 	uint32_t header_bytes; /* sizeof(struct seep_rec_header) */
 	uint32_t machine;      /* ELF e_machine: 62 x86-64, 183 AArch64 */
 	uint64_t file_bytes;
-	uint64_t salt;         /* random; part of every checksum of this file */
+	uint64_t salt; /* random; part of every checksum of this file */
 	struct seep_rec_section sections[SEEP_REC_NR_SECTIONS];
 	uint64_t epoch_realtime_ns;  /* CLOCK_REALTIME at the epoch */
 	uint64_t epoch_monotonic_ns; /* CLOCK_MONOTONIC at the epoch; a forked child keeps its parent's epoch */
@@ -70,25 +70,25 @@ struct seep_rec_header {
 	uint32_t forked_from;        /* pid whose recording this one continues by fork, 0 none */
 	uint32_t uid;                /* effective */
 	uint32_t page_bytes;
-	uint32_t nr_cpus;            /* 0 unknown */
-	uint8_t boot_id[16];         /* /proc/sys/kernel/random/boot_id */
+	uint32_t nr_cpus;    /* 0 unknown */
+	uint8_t boot_id[16]; /* /proc/sys/kernel/random/boot_id */
 	uint8_t exe_build_id[32];
 	uint32_t exe_build_id_bytes; /* 0 none */
 	uint32_t options;            /* SEEP_REC_OPT_… */
 	char recorder_version[16];
-	char name[64];               /* NAME of the file name */
-	char exe[512];               /* /proc/self/exe; NUL-terminated, cut at the end if longer */
-	char cgroup[512];            /* path of the memory (v1) or unified (v2) hierarchy in /proc/self/cgroup */
-	char command[1536];          /* arguments, each with its NUL; cut if longer */
+	char name[64];      /* NAME of the file name */
+	char exe[512];      /* /proc/self/exe; NUL-terminated, cut at the end if longer */
+	char cgroup[512];   /* path of the memory (v1) or unified (v2) hierarchy in /proc/self/cgroup */
+	char command[1536]; /* arguments, each with its NUL; cut if longer */
 	char hostname[64];
-	char allocator[128];         /* path of the object that defines the next malloc */
+	char allocator[128]; /* path of the object that defines the next malloc */
 	uint8_t reserved[712];
 	uint64_t checksum;
 };
 
-#define SEEP_REC_OPT_MMAP 1u  /* mmap, munmap and mremap are sampled too */
-#define SEEP_REC_OPT_EXACT 2u /* started with period 1 */
-#define SEEP_REC_OPT_CGROUP2 4u /* `cgroup` is a path of the unified hierarchy */
+#define SEEP_REC_OPT_MMAP 1u        /* mmap, munmap and mremap are sampled too */
+#define SEEP_REC_OPT_EXACT 2u       /* started with period 1 */
+#define SEEP_REC_OPT_CGROUP2 4u     /* `cgroup` is a path of the unified hierarchy */
 #define SEEP_REC_OPT_NEW_COUNTED 8u /* C++ operators are counted by the recorder itself */
 
 /*
@@ -96,10 +96,10 @@ struct seep_rec_header {
  * `control` is the only word that the recorder reads back from the file, clamped.
  */
 struct seep_rec_words {
-	uint64_t control;                /* written by anyone who may: bit 63 on; bits 62–48 a serial; bits 47–0 period in bytes */
-	uint64_t children_unrecorded;    /* added to by forked children that could not make a recording */
-	uint64_t heartbeat_us;           /* time of the newest event; the recorder's */
-	uint64_t samples_high;           /* slots of the samples section ever used: readers stop there; the recorder's */
+	uint64_t control; /* written by anyone who may: bit 63 on; bits 62–48 a serial; bits 47–0 period in bytes */
+	uint64_t children_unrecorded; /* added to by forked children that could not make a recording */
+	uint64_t heartbeat_us;        /* time of the newest event; the recorder's */
+	uint64_t samples_high;        /* slots of the samples section ever used: readers stop there; the recorder's */
 	uint64_t reserved[4];
 };
 #define SEEP_REC_WORDS_OFFSET 4096u
@@ -107,17 +107,17 @@ struct seep_rec_words {
 
 /* Reason codes: bits of seep_rec_status.reasons (§7). */
 enum {
-	SEEP_REC_WHY_EXITED = 1u << 0,          /* the exit mark: exit() or _exit() was begun */
-	SEEP_REC_WHY_SAMPLES_FULL = 1u << 1,    /* live samples were lost; lost[] counts them */
-	SEEP_REC_WHY_STACKS_FULL = 1u << 2,     /* new stacks are booked on stack 0 */
+	SEEP_REC_WHY_EXITED = 1u << 0,       /* the exit mark: exit() or _exit() was begun */
+	SEEP_REC_WHY_SAMPLES_FULL = 1u << 1, /* live samples were lost; lost[] counts them */
+	SEEP_REC_WHY_STACKS_FULL = 1u << 2,  /* new stacks are booked on stack 0 */
 	SEEP_REC_WHY_MODULES_FULL = 1u << 3,
 	SEEP_REC_WHY_THREADS_FULL = 1u << 4,
-	SEEP_REC_WHY_PERIOD_DOUBLED = 1u << 5,  /* the table was three quarters full */
-	SEEP_REC_WHY_NO_FIND_OBJECT = 1u << 6,  /* the C library has no _dl_find_object: modules by table */
-	SEEP_REC_WHY_SANDBOXED = 1u << 7,       /* a seccomp filter was announced by prctl */
-	SEEP_REC_WHY_NO_WIPEONFORK = 1u << 8,   /* the kernel refused MADV_WIPEONFORK: forks are told by pid */
-	SEEP_REC_WHY_BAD_OPTION = 1u << 9,      /* SEEP_OPTIONS held a bad key or value; its default was kept */
-	SEEP_REC_WHY_OFF = 1u << 10             /* recording was switched off at least once: totals have a hole */
+	SEEP_REC_WHY_PERIOD_DOUBLED = 1u << 5, /* the table was three quarters full */
+	SEEP_REC_WHY_NO_FIND_OBJECT = 1u << 6, /* the C library has no _dl_find_object: modules by table */
+	SEEP_REC_WHY_SANDBOXED = 1u << 7,      /* a seccomp filter was announced by prctl */
+	SEEP_REC_WHY_NO_WIPEONFORK = 1u << 8,  /* the kernel refused MADV_WIPEONFORK: forks are told by pid */
+	SEEP_REC_WHY_BAD_OPTION = 1u << 9,     /* SEEP_OPTIONS held a bad key or value; its default was kept */
+	SEEP_REC_WHY_OFF = 1u << 10            /* recording was switched off at least once: totals have a hole */
 };
 
 /* What was lost or skipped, counted: indices of seep_rec_status.lost (§7). */
@@ -139,14 +139,14 @@ struct seep_rec_status {
 	uint64_t seq;
 	uint64_t reasons;
 	uint64_t lost[SEEP_REC_NR_LOST];
-	uint64_t time_us;         /* when this copy was written */
-	uint64_t period;          /* now in force; 1 exact */
-	uint64_t slow_calls;      /* times the slow path ran, without the last few of each thread */
-	uint64_t samples_made;    /* blocks sampled since the start (by a forked child: and by its parents) */
-	uint64_t cost_ns;         /* time spent in the slow path, estimated; 0 unknown */
-	uint64_t private_bytes;   /* anonymous memory mapped by the recorder */
+	uint64_t time_us;       /* when this copy was written */
+	uint64_t period;        /* now in force; 1 exact */
+	uint64_t slow_calls;    /* times the slow path ran, without the last few of each thread */
+	uint64_t samples_made;  /* blocks sampled since the start (by a forked child: and by its parents) */
+	uint64_t cost_ns;       /* time spent in the slow path, estimated; 0 unknown */
+	uint64_t private_bytes; /* anonymous memory mapped by the recorder */
 	uint64_t nr_stacks, nr_modules, nr_threads, nr_frames; /* used so far (high-water) */
-	uint64_t exit_us;         /* time of the exit mark, 0 none */
+	uint64_t exit_us;                                      /* time of the exit mark, 0 none */
 	uint64_t estimated_since_us; /* UINT64_MAX: every allocation so far was recorded (period 1 all along) */
 	uint64_t unwind_frames, unwind_misses; /* frames walked; rules that had to be computed */
 	uint64_t reserved[31];
@@ -168,15 +168,15 @@ enum { SEEP_REC_CAUSE_START = 1, SEEP_REC_CAUSE_CONTROL = 2, SEEP_REC_CAUSE_FULL
  * again, at whatever address, is the same module: start, end and bias are those of its first time.
  */
 struct seep_rec_module {
-	uint64_t start, end;   /* address range in the process */
-	uint64_t bias;         /* address in the process minus address in the ELF file */
-	uint64_t first_us;     /* first seen */
-	uint32_t generation;   /* counts the objects seen at this range: 0, 1, … */
-	uint32_t flags;        /* SEEP_REC_MODULE_… */
+	uint64_t start, end;     /* address range in the process */
+	uint64_t bias;           /* address in the process minus address in the ELF file */
+	uint64_t first_us;       /* first seen */
+	uint32_t generation;     /* counts the objects seen at this range: 0, 1, … */
+	uint32_t flags;          /* SEEP_REC_MODULE_… */
 	uint32_t build_id_bytes; /* 0 none */
 	uint32_t path_bytes;
 	uint8_t build_id[32];
-	char path[288];        /* not NUL-terminated if full; a longer path keeps its end */
+	char path[288]; /* not NUL-terminated if full; a longer path keeps its end */
 	uint8_t reserved[8];
 	uint64_t checksum;
 };
@@ -187,20 +187,20 @@ struct seep_rec_module {
 #define SEEP_REC_MODULE_ALLOCATOR 16u /* defines the next malloc */
 
 /*
- * Frames (§8): leaf first; bits 63–48 index of the module, bits 47–0 the address minus the module's start. Module 0: bits
- * 47–0 are the address itself. The address is inside the call: return addresses are stored minus 1, the interrupted
- * address of a signal frame as it is.
+ * Frames (§8): leaf first; bits 63–48 index of the module, bits 47–0 the address minus the module's start. Module 0:
+ * bits 47–0 are the address itself. The address is inside the call: return addresses are stored minus 1, the
+ * interrupted address of a signal frame as it is.
  */
 #define SEEP_REC_FRAME(module, offset) (((uint64_t)(module) << 48) | (uint64_t)(offset))
 #define SEEP_REC_FRAME_MODULE(frame) ((uint32_t)((frame) >> 48))
-#define SEEP_REC_FRAME_OFFSET(frame) ((frame) & 0xffffffffffffull)
+#define SEEP_REC_FRAME_OFFSET(frame) ((frame)&0xffffffffffffull)
 
 /* 32 bytes. Stack 0 is the unknown stack of the heap, stack 1 the unknown stack of mappings; neither has frames. */
 struct seep_rec_stack {
 	uint32_t first_frame; /* index in the frames section */
 	uint16_t nr_frames;
-	uint8_t kind;         /* SEEP_REC_KIND_… of all its samples: heap or mapping */
-	uint8_t flags;        /* SEEP_REC_STACK_… */
+	uint8_t kind;  /* SEEP_REC_KIND_… of all its samples: heap or mapping */
+	uint8_t flags; /* SEEP_REC_STACK_… */
 	uint64_t first_us;
 	uint64_t frames_checksum; /* seep_rec_checksum() of its frames with the salt */
 	uint64_t checksum;
@@ -216,9 +216,9 @@ enum {
 
 #define SEEP_REC_NR_LIFETIMES 12
 /*
- * Sums since the start of un-biased weights (§9): of a sample of s bytes at period T, with p = 1 − e^(−s/T) (1 where T is
- * 1): objects 1/p, bytes s/p, variances (1 − p)/p² and s²(1 − p)/p². 128 bytes. In-use is not stored: it is
- * the sum over live samples, and equals allocated minus freed.
+ * Sums since the start of un-biased weights (§9): of a sample of s bytes at period T, with p = 1 − e^(−s/T) (1 where T
+ * is 1): objects 1/p, bytes s/p, variances (1 − p)/p² and s²(1 − p)/p². 128 bytes. In-use is not stored: it is the sum
+ * over live samples, and equals allocated minus freed.
  */
 struct seep_rec_counters {
 	uint32_t seq;
@@ -232,9 +232,11 @@ struct seep_rec_counters {
 	uint64_t checksum;
 };
 /* Upper bounds in microseconds; the last bucket has none. */
-#define SEEP_REC_LIFETIME_BOUNDS_US                                                                                    \
-	{ 1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull, 60000000ull, 300000000ull, 1800000000ull,             \
-	  7200000000ull, 43200000000ull, 259200000000ull }
+#define SEEP_REC_LIFETIME_BOUNDS_US                                                                              \
+	{                                                                                                        \
+		1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull, 60000000ull, 300000000ull, 1800000000ull, \
+			7200000000ull, 43200000000ull, 259200000000ull                                           \
+	}
 
 #define SEEP_REC_NR_HISTORY 24
 /*
@@ -265,16 +267,22 @@ struct seep_rec_sample {
 	uint64_t checksum;
 };
 enum {
-	SEEP_REC_BY_MALLOC, SEEP_REC_BY_CALLOC, SEEP_REC_BY_REALLOC, SEEP_REC_BY_ALIGNED, SEEP_REC_BY_NEW,
-	SEEP_REC_BY_MMAP_ANON, SEEP_REC_BY_MMAP_FILE, SEEP_REC_BY_MREMAP
+	SEEP_REC_BY_MALLOC,
+	SEEP_REC_BY_CALLOC,
+	SEEP_REC_BY_REALLOC,
+	SEEP_REC_BY_ALIGNED,
+	SEEP_REC_BY_NEW,
+	SEEP_REC_BY_MMAP_ANON,
+	SEEP_REC_BY_MMAP_FILE,
+	SEEP_REC_BY_MREMAP
 };
 
 /* 64 bytes. */
 struct seep_rec_thread {
-	uint32_t tid;      /* as the process sees it; the newest thread that used this entry */
+	uint32_t tid;       /* as the process sees it; the newest thread that used this entry */
 	uint32_t nr_reused; /* ended threads of the same name whose entry this was */
 	uint64_t first_us;
-	char name[16];     /* NUL-terminated if shorter; empty: not known to the recorder */
+	char name[16]; /* NUL-terminated if shorter; empty: not known to the recorder */
 	uint64_t reserved[3];
 	uint64_t checksum;
 };
@@ -300,7 +308,7 @@ struct seep_rec_system {
 	uint64_t virtual_bytes, data_bytes;                /* VmSize, VmData */
 	uint64_t cgroup_failcnt;                           /* v1 memory.failcnt, v2 memory.events max */
 	uint64_t cgroup_oom_kills;
-	uint64_t stacks_bytes;                             /* VmStk and thread stacks */
+	uint64_t stacks_bytes; /* VmStk and thread stacks */
 	uint64_t reserved[4];
 	uint64_t checksum;
 };
@@ -308,9 +316,9 @@ struct seep_rec_system {
 /* 128 bytes, written by the tool. */
 struct seep_rec_ended {
 	uint64_t time_us;
-	uint32_t how;   /* SEEP_REC_ENDED_… */
-	int32_t code;   /* exit status or signal */
-	char by[64];    /* "seep run", "kernel log", "cgroup counter" */
+	uint32_t how; /* SEEP_REC_ENDED_… */
+	int32_t code; /* exit status or signal */
+	char by[64];  /* "seep run", "kernel log", "cgroup counter" */
 	char detail[32];
 	uint64_t reserved;
 	uint64_t checksum;
@@ -335,7 +343,8 @@ _Static_assert(sizeof(struct seep_rec_ended) == 128, "§12");
 
 /*
  * The checksum of `nr_bytes` (a multiple of 8) at `slot`, which end right before the checksum field. Never 0.
- * Position matters through `where`, the slot's byte offset in the file, so that a slot copied elsewhere is not valid there.
+ * Position matters through `where`, the slot's byte offset in the file, so that a slot copied elsewhere is not valid
+ * there.
  */
 struct seep_rec_sum {
 	uint64_t h;
@@ -355,7 +364,10 @@ static inline void seep_rec_sum_add(struct seep_rec_sum *sum, uint64_t word)
 	sum->h ^= sum->h >> 32;
 }
 
-static inline uint64_t seep_rec_sum_end(const struct seep_rec_sum *sum) { return sum->h ? sum->h : 1; }
+static inline uint64_t seep_rec_sum_end(const struct seep_rec_sum *sum)
+{
+	return sum->h ? sum->h : 1;
+}
 
 static inline uint64_t seep_rec_checksum(const void *slot, size_t nr_bytes, uint64_t salt, uint64_t where)
 {
