@@ -130,6 +130,8 @@ struct seep_stack_truth {
 	uint64_t history_due_us; /* the next ring point of its history; 0: none yet */
 	uint32_t lock;           /* 0 free, 1 held, 2 held and the side was added to */
 	uint32_t helper;         /* 1: a thread writes the file for the holder */
+	uint32_t nr_passed;      /* threads that found the helper busy since it began */
+	uint32_t break_ins;      /* threads that wrote in spite of a busy helper */
 };
 
 /* Where things are in a recording of a given size; the same for memory and file. */

@@ -330,24 +330,41 @@ static struct seep_rec_counters sums_of(uint32_t stack)
 	return c;
 }
 
-/*
- * The holder may have lost its processor for long, and a kill would lose what is on the side: this writes the sums with the
- * side for it, into the copy that the holder is not writing, under the number that the holder uses next.
- */
-static void write_for_holder(uint32_t stack, const struct event *e)
+static void write_with_side(uint32_t stack, const struct event *e)
 {
-	struct seep_stack_truth *t = &seep.truths[stack];
-	struct seep_rec_counters c;
-	uint32_t nobody = 0;
+	struct seep_rec_counters c = sums_of(stack);
 
-	if (!seep.is_mirrored || !cas(&t->helper, &nobody, 1u))
-		return;
-	c = sums_of(stack);
 	c.seq++;
 	c.stack = stack;
 	if (!e->is_free)
 		c.last_alloc_us = e->now_us;
 	seep_mirror(seep_where(SEEP_REC_SEC_COUNTERS, stack) + (c.seq & 1) * sizeof(c), &c, sizeof(c));
+}
+
+/*
+ * The holder may have lost its processor for long, and a kill would lose what is on the side: this writes the sums with the
+ * side for it, into the copy that the holder is not writing, under the number that the holder uses next. One helper at a
+ * time; but a helper can lose its processor too: who finds it busy for the second time breaks in, and a helper that was
+ * broken in upon, whose write may have spoiled the newer one, writes again.
+ */
+static void write_for_holder(uint32_t stack, const struct event *e)
+{
+	struct seep_stack_truth *t = &seep.truths[stack];
+	uint32_t nobody = 0, break_ins = load_relaxed(&t->break_ins);
+
+	if (!seep.is_mirrored)
+		return;
+	if (!cas(&t->helper, &nobody, 1u)) {
+		if (add_relaxed(&t->nr_passed, 1) < 1)
+			return;
+		add_relaxed(&t->break_ins, 1);
+		write_with_side(stack, e);
+		return;
+	}
+	store_relaxed(&t->nr_passed, 0u);
+	write_with_side(stack, e);
+	if (load_acquire(&t->break_ins) != break_ins)
+		write_with_side(stack, e);
 	store_release(&t->helper, 0u);
 }
 

@@ -22,6 +22,15 @@ PERIOD = 65536
 MANY = 20
 
 
+def has_begun(page):
+    """True when the allocator has counted its first operation: the word after magic, period and sixteen addresses."""
+    try:
+        with open(page, "rb") as f:
+            return int.from_bytes(f.read(152)[144:152], sys.byteorder) > 0
+    except OSError:
+        return False
+
+
 def run_and_kill(args, directory, page, seed, delay_s, exact):
     """Starts the allocator, waits until it works, kills it after delay_s more."""
     options = f"period=1,size=64M,seed={seed}" if exact else f"period={PERIOD},seed={seed}"
@@ -29,7 +38,7 @@ def run_and_kill(args, directory, page, seed, delay_s, exact):
     env = dict(os.environ, LD_PRELOAD=args.libseep, SEEP_DIR=directory, SEEP_OPTIONS=options)
     process = subprocess.Popen([args.allocator, page, period, str(THREADS), str(seed), "0", slots], env=env)
     deadline = time.monotonic() + 20
-    while not glob.glob(os.path.join(directory, "*.seep")) or not os.path.exists(page):
+    while not glob.glob(os.path.join(directory, "*.seep")) or not has_begun(page):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
             sys.exit(f"kills: seed {seed}: the allocator did not start ({process.returncode})")
