@@ -11,6 +11,7 @@
 
 static struct seep_walk_thread no_thread; /* never written */
 static uint64_t page_bytes = 4096, first_stack_anchor;
+static uint64_t first_thread; /* its descriptor, which is not on its stack */
 
 void stackmem_init(void)
 {
@@ -19,6 +20,9 @@ void stackmem_init(void)
 	if (page)
 		page_bytes = page;
 	first_stack_anchor = getauxval(AT_RANDOM);
+	/* Other threads' descriptors lie between their stack pointer and the first thread's stack. */
+	if (machine_thread_pointer() < (uint64_t)(uintptr_t)&page)
+		first_thread = machine_thread_pointer();
 }
 
 static uint64_t page_of(uint64_t addr)
@@ -64,6 +68,8 @@ static bool adopt(struct stackmem *s)
 	for (int i = 0; i < 2; i++) {
 		uint64_t top = page_of(anchors[i]) + page_bytes;
 
+		if (anchors[i] == first_thread)
+			continue;
 		if (anchors[i] >= s->low && anchors[i] < s->high) {
 			s->thread->stack_low = s->low;
 			s->thread->stack_high = s->high;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "recorder/modules.h"
+#include "recorder/stackmem.h"
 #include "tap.h"
 #include "victims.h"
 #include "walk.h"
@@ -257,11 +258,8 @@ static void follow_beyond(void)
 }
 
 /* A stack that was known once loses its upper half; a bad frame pointer leads there. */
-static void survives_stacks_that_are_unmapped(void)
+static void survives_when_half_is_unmapped(char *stack, size_t half)
 {
-	size_t page = (size_t)getauxval(AT_PAGESZ), half = 16 * page;
-	char *stack = mmap(NULL, 2 * half, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
 	ALL_SAME(run_on(stack, 2 * half, deep_leaf));
 	ALL_SAME(run_on(stack, half, deep_leaf));
 	beyond = stack + half + 64;
@@ -272,6 +270,30 @@ static void survives_stacks_that_are_unmapped(void)
 	run_on(stack, half, follow_beyond);
 	EQ_U(walked.ours.flags, SEEP_REC_STACK_CUT);
 	munmap(stack, half);
+}
+
+static void survives_stacks_that_are_unmapped(void)
+{
+	size_t half = 16 * (size_t)getauxval(AT_PAGESZ);
+	char *stack = mmap(NULL, 2 * half, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	survives_when_half_is_unmapped(stack, half);
+}
+
+/* Right below the first thread's descriptor, which tells nothing about its stack. */
+static void survives_stacks_beside_the_thread_descriptor(void)
+{
+	size_t page = (size_t)getauxval(AT_PAGESZ), half = 8 * page;
+	char *at = (char *)((uintptr_t)__builtin_thread_pointer() & ~(page - 1)), *stack;
+
+	while (stackmem_is_readable((uint64_t)(uintptr_t)at - page))
+		at -= page;
+	stack = mmap(at - 2 * half, 2 * half, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+	             -1, 0);
+	if (stack == MAP_FAILED)
+		printf("# no room below the thread descriptor\n");
+	else
+		survives_when_half_is_unmapped(stack, half);
 }
 
 /* ---- code without call frame information ---- */
@@ -496,6 +518,7 @@ int main(int argc, char **argv)
 	walk_init(WALK_TABLE_ENTRIES);
 	if (first == 2)
 		seep_modules_use_table();
+	survives_stacks_beside_the_thread_descriptor(); /* first: nothing is known of this thread's stack yet */
 	walks_recursion();
 	walks_frames_of_many_shapes();
 	walks_through_c_library_callbacks();
