@@ -70,6 +70,20 @@ static bool parse_value(const struct key *k, const char *s, size_t len, struct s
 	return true;
 }
 
+/* Adds a key with its value to the list of bad ones, as far as there is room. */
+static void note_bad(char *list, size_t cap, const char *s, size_t len)
+{
+	struct text t = { .p = list, .len = text_len(list), .cap = cap };
+
+	if (t.len)
+		text_add(&t, ", ");
+	for (size_t i = 0; i < len; i++) {
+		const char c[2] = { s[i] >= ' ' && s[i] < 127 ? s[i] : '?', 0 };
+
+		text_add(&t, c);
+	}
+}
+
 static void parse_pair(const char *s, size_t len, struct seep_options *o)
 {
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -83,9 +97,7 @@ static void parse_pair(const char *s, size_t len, struct seep_options *o)
 		}
 		break;
 	}
-	for (size_t i = 0; i < len && i < sizeof(o->bad_option) - 1; i++)
-		o->bad_option[i] = s[i] >= ' ' && s[i] < 127 ? s[i] : '?';
-	o->bad_option[len < sizeof(o->bad_option) - 1 ? len : sizeof(o->bad_option) - 1] = 0;
+	note_bad(o->bad_option, sizeof(o->bad_option), s, len);
 }
 
 void seep_options_read(struct seep_options *o, char **environment)

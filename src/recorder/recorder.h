@@ -109,7 +109,7 @@ struct seep_options {
 	uint64_t seed;             /* 0: from the kernel */
 	const char *dir;           /* SEEP_DIR; NULL: the defaults */
 	const char *name;          /* NULL: from the executable */
-	char bad_option[96];       /* "size=12Q", "" none */
+	char bad_option[160];      /* "size=12Q, colour=red"; "" none */
 };
 void seep_options_read(struct seep_options *o, char **environment);
 

@@ -206,8 +206,8 @@ def sampled(r):
 def bad_days():
     with Place() as p:
         b = p.run("entries", options="period=1,size=1M,colour=red,period=12Q")
-        ok(b.stdout == "entries\n" and b.stderr.count("\n") == 1 and "period=12Q" in b.stderr,
-           "a bad option is named with its value, in one line", b.stderr)
+        ok(b.stdout == "entries\n" and b.stderr.count("\n") == 1 and "colour=red, period=12Q" in b.stderr,
+           "bad options are named with their values, in one line", b.stderr)
         ok(p.recordings()[0].status["reasons"] & WHY_BAD, "and in the recording")
     for dir_, words in (("/proc", "/proc"), ("/nonexistent/dir", "/nonexistent/dir"), ("/dev/null", "not a directory")):
         with Place() as p:
