@@ -184,7 +184,11 @@ enum seep_status seep_recording_writer_ended(struct seep_recording_writer *w, st
 	return write_slot(w, section->offset, &e, sizeof(e), err);
 }
 
-/* Entries are given out in order: the first empty one behind entry 0 ends the search. */
+/*
+ * Entries are given out in order: the first empty one behind entry 0 ends the search. The recorder may store the same
+ * entry at any time; it has the exact one in its memory, so what we overwrite is right again when the entry next
+ * changes.
+ */
 enum seep_status seep_recording_writer_thread_name(struct seep_recording_writer *w, uint32_t tid, const char *name,
                                                    struct seep_error *err)
 {
