@@ -123,6 +123,12 @@ uint64_t rule_make(const struct cfi_object *o, uint64_t pc)
 
 	if (!cfi_find(o, pc, &fde))
 		return is_before_function(o, pc) ? RULE_END : RULE_NO_ENTRY;
+#if defined(__aarch64__)
+	/* Older kernels describe their signal frame so that the interrupted address is skipped: its layout is known
+	 * better. */
+	if (fde.is_signal)
+		return RULE_NO_ENTRY;
+#endif
 	if (!cfi_row(o, &fde, pc, &row))
 		return RULE_BROKEN;
 	if (row.how[REG_RA] == CFI_UNDEFINED)

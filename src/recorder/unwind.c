@@ -244,9 +244,9 @@ static bool is_near_generated(struct walker *w, uint64_t ra)
 }
 
 /*
- * A frame pointer is followed only where it cannot be anything else: aligned, above sp and near, and the return address
- * beside it lies in code that call frame information covers; or it is part of a chain and behind a call, as in
- * generated code.
+ * A frame pointer is followed only where it can hardly be anything else: aligned, above sp and near, and the return
+ * address beside it lies in code that call frame information covers; or it is part of a chain, and the return address
+ * is behind a call, or in generated code near this one (an interpreter's are not always behind calls).
  */
 static bool is_return_address(struct walker *w, uint64_t ra, uint64_t fp, uint64_t next)
 {
@@ -256,7 +256,7 @@ static bool is_return_address(struct walker *w, uint64_t ra, uint64_t fp, uint64
 
 	if (place && cfi_find(&place->object, ra - 1, &fde))
 		return true;
-	return is_chain && ((!place && is_near_generated(w, ra)) || is_after_call(w, ra));
+	return is_chain && (is_after_call(w, ra) || (!place && is_near_generated(w, ra)));
 }
 
 static enum outcome step_frame_pointer(struct walker *w)
