@@ -382,6 +382,7 @@ static void fill_head(struct builder *b, struct cli_target *t)
 	e->period_bytes = (double)(r->status.period ? r->status.period : 1);
 	e->overhead_bytes = overhead_of(r);
 	e->nr_lost = r->status.lost[SEEP_REC_LOST_SAMPLES] + r->status.lost[SEEP_REC_LOST_REENTRANT];
+	e->is_cut = r->missing_bytes > 0;
 	e->has_mmap = r->header.options & SEEP_REC_OPT_MMAP;
 	e->lifetime_bounds_s = bounds_s;
 	fill_time(t, b->out);

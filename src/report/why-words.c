@@ -414,6 +414,7 @@ const struct why_missing why_missing[SEEP_NR_MISSING] = {
 	[SEEP_MISSING_TIME] = { "time", "recorded for less than 3 s" },
 	[SEEP_MISSING_HISTORY] = { "history", "no in-use over time was recorded" },
 	[SEEP_MISSING_SIGHT] = { "allocator", "the program's allocator cannot be seen from outside" },
+	[SEEP_MISSING_PARTS] = { "parts", "part of the recording is missing" },
 	[SEEP_MISSING_END] = { "end", "nobody saw when it ended: it may have idled on after its last allocation" },
 };
 

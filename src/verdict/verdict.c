@@ -79,7 +79,7 @@ static enum seep_confidence confidence_of_leak(const struct judge *j, const stru
 
 	if (s->pattern == SEEP_PATTERN_KEPT && s->nr_old >= RULE_MANY_SAMPLES && s->freed_share <= 0.02)
 		c = SEEP_CONFIDENCE_HIGH;
-	if (!j->e->is_now_certain || !j->heap.has_history || j->life_s < RULE_SHORT_S)
+	if (!j->e->is_now_certain || j->e->is_cut || !j->heap.has_history || j->life_s < RULE_SHORT_S)
 		c = SEEP_CONFIDENCE_LOW;
 	return c;
 }
@@ -366,10 +366,16 @@ static bool judge_unknown(struct judge *j)
 	return true;
 }
 
+/* Of what is live only a part is there: nothing can be concluded from what is not. */
+static bool judge_cut(struct judge *j)
+{
+	return j->e->is_cut && judge_unknown(j);
+}
+
 /* Asked in this order; the first that decides is the verdict: what a program does wrong comes before what it needs. */
 static bool (*const rules[])(struct judge *) = {
-	judge_threads, judge_leak,       judge_fds, judge_mappings, judge_tmpfs,   judge_limit,   judge_slack,
-	judge_growth,  judge_page_cache, judge_rss, judge_shape,    judge_nothing, judge_unknown,
+	judge_threads, judge_leak,   judge_fds,        judge_mappings, judge_tmpfs, judge_cut,     judge_limit,
+	judge_slack,   judge_growth, judge_page_cache, judge_rss,      judge_shape, judge_nothing, judge_unknown,
 };
 
 /* ---- what could not be decided ---- */
@@ -393,7 +399,9 @@ static void list_what_is_missing(struct judge *j)
 		cannot(j, of_cgroup[i], j->around.is_known ? SEEP_MISSING_CGROUP : SEEP_MISSING_SYSTEM);
 	if (!j->e->has_mmap)
 		cannot(j, SEEP_VERDICT_MAPPINGS, SEEP_MISSING_MMAP);
-	if (j->e->is_blind)
+	if (j->e->is_cut)
+		cannot(j, SEEP_VERDICT_LEAK, SEEP_MISSING_PARTS);
+	else if (j->e->is_blind)
 		cannot(j, SEEP_VERDICT_LEAK, SEEP_MISSING_SIGHT);
 	else if (!j->heap.has_history)
 		cannot(j, SEEP_VERDICT_LEAK, SEEP_MISSING_HISTORY);
