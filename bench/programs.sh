@@ -42,7 +42,7 @@ g++ -std=c++17 -E -o "$work/work.ii" "$work/work.cc" || exit
 
 heading "instructions of whole programs on fixed work"
 printf '%-34s %12s %12s %8s\n' '' without with ratio
-PYTHONHASHSEED=0 row 'python (its own allocator)' /usr/bin/python3 -I -S "$work/work.py"
+PYTHONHASHSEED=0 row 'python (its own allocator)' /usr/bin/python3 -S "$work/work.py"
 PYTHONHASHSEED=0 PYTHONMALLOC=malloc row 'python, PYTHONMALLOC=malloc' /usr/bin/python3 -S "$work/work.py"
 row 'sqlite, bulk insert and index' /usr/bin/sqlite3 -init "$work/work.sql" :memory: .quit
 row 'g++ (cc1plus -O1)' "$(g++ -print-prog-name=cc1plus)" -quiet -O1 -std=c++17 -fpreprocessed "$work/work.ii" -o /dev/null
