@@ -45,23 +45,24 @@ static inline bool tap_check(bool ok, const char *what, const char *file, int li
 
 #define TAP_AT __FILE__, __LINE__
 #define OK(cond) tap_check(cond, __extension__ __func__, TAP_AT) || (printf("# false: %s\n", #cond), 0)
-#define EQ_U(got, want)                                                                                                \
-	do {                                                                                                           \
-		uintmax_t tap_g = (uintmax_t)(got), tap_w = (uintmax_t)(want);                                         \
-		if (!tap_check(tap_g == tap_w, __func__, TAP_AT))                                                      \
-			printf("# %s: got %" PRIuMAX ", want %" PRIuMAX "\n", #got, tap_g, tap_w);                     \
+#define EQ_U(got, want)                                                                            \
+	do {                                                                                       \
+		uintmax_t tap_g = (uintmax_t)(got), tap_w = (uintmax_t)(want);                     \
+		if (!tap_check(tap_g == tap_w, __func__, TAP_AT))                                  \
+			printf("# %s: got %" PRIuMAX ", want %" PRIuMAX "\n", #got, tap_g, tap_w); \
 	} while (0)
-#define EQ_S(got, want)                                                                                                \
-	do {                                                                                                           \
-		const char *tap_g = (got), *tap_w = (want);                                                            \
-		if (!tap_check(tap_g && tap_w && !strcmp(tap_g, tap_w), __func__, TAP_AT))                             \
-			printf("# %s: got '%s', want '%s'\n", #got, tap_g ? tap_g : "(null)", tap_w ? tap_w : "(null)"); \
+#define EQ_S(got, want)                                                                       \
+	do {                                                                                  \
+		const char *tap_g = (got), *tap_w = (want);                                   \
+		if (!tap_check(tap_g && tap_w && !strcmp(tap_g, tap_w), __func__, TAP_AT))    \
+			printf("# %s: got '%s', want '%s'\n", #got, tap_g ? tap_g : "(null)", \
+			       tap_w ? tap_w : "(null)");                                     \
 	} while (0)
-#define NEAR(got, want, tolerance)                                                                                     \
-	do {                                                                                                           \
-		double tap_g = (got), tap_w = (want);                                                                  \
-		if (!tap_check(fabs(tap_g - tap_w) <= (tolerance), __func__, TAP_AT))                                  \
-			printf("# %s: got %.17g, want %.17g ± %g\n", #got, tap_g, tap_w, (double)(tolerance));         \
+#define NEAR(got, want, tolerance)                                                                             \
+	do {                                                                                                   \
+		double tap_g = (got), tap_w = (want);                                                          \
+		if (!tap_check(fabs(tap_g - tap_w) <= (tolerance), __func__, TAP_AT))                          \
+			printf("# %s: got %.17g, want %.17g ± %g\n", #got, tap_g, tap_w, (double)(tolerance)); \
 	} while (0)
 
 static inline int tap_done(void)

@@ -46,8 +46,8 @@ struct seep_row {
 	uint64_t addr; /* address in the ELF file, for SEEP_BY_ADDRESS */
 	bool is_inlined;
 	struct seep_figure flat[SEEP_PROFILE_MAX_VALUES], cum[SEEP_PROFILE_MAX_VALUES];
-	double age_median_s;   /* byte-weighted median age of its survivors (flat; cum when it has no flat); NaN unknown
-	                        */
+	double age_median_s;   /* byte-weighted median age of its survivors (flat; cum when it has no flat); NaN
+	                          unknown */
 	double outlived_share; /* share of those bytes older than outlived_s; NaN unknown */
 };
 

@@ -7,8 +7,8 @@
 
 #define Z95 1.959963984540054
 #define ENOUGH_SAMPLES 20
-/* Beyond, a few heavy samples say that more is unknown than any interval tells: it only grew, and held no more often.
- */
+/* Beyond, a few heavy samples say that more is unknown than any interval tells: it only grew, and held no more
+ * often. */
 #define MAX_VARIATION 4.0
 
 /*

@@ -29,12 +29,9 @@ static bool is_to_terminal(const struct reading_options *o)
 static enum seep_status write_profile(struct reading *r, struct seep_error *err)
 {
 	switch (r->options->format) {
-	case FORMAT_FOLDED:
-		return seep_folded_write(r->profile, (uint32_t)r->options->type, r->out.stream, err);
-	case FORMAT_JSON:
-		return seep_json_profile_write(r->profile, r->out.stream, err);
-	default:
-		return seep_pprof_write(r->profile, r->out.stream, err);
+	case FORMAT_FOLDED: return seep_folded_write(r->profile, (uint32_t)r->options->type, r->out.stream, err);
+	case FORMAT_JSON: return seep_json_profile_write(r->profile, r->out.stream, err);
+	default: return seep_pprof_write(r->profile, r->out.stream, err);
 	}
 }
 

@@ -35,8 +35,8 @@ static bool has_risen(const struct seep_cgroup *cgroup, uint64_t before)
 	return now.oom_kills != SEEP_UNKNOWN && now.oom_kills > before;
 }
 
-/* Since it was last looked at; never looked at, since our own start, if it still was in the cgroup that it started in.
- */
+/* Since it was last looked at; never looked at, since our own start, if it still was in the cgroup that it started
+ * in. */
 static bool counter_rose(const struct run_watch *w, const struct run_recording *r)
 {
 	if (r->oom_kills != SEEP_UNKNOWN)

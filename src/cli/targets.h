@@ -94,8 +94,8 @@ void cli_end_sources_release(struct cli_end_sources *s);
  * kernel log and the cgroup's counter. Needs no more than what seep_recording_read_header() gives.
  */
 void cli_end_of(struct cli_end_sources *sources, const struct seep_recording *r, struct cli_end *out);
-/* The pid, here and now, of the running process whose recording this is; 0 when it has ended or became another program.
- */
+/* The pid, here and now, of the running process whose recording this is; 0 when it has ended or became another
+ * program. */
 uint32_t cli_alive_pid(const char *sysroot, const struct seep_recording *r);
 
 /*
@@ -128,8 +128,8 @@ struct cli_found_list {
 	size_t nr_bad, cap_bad;
 };
 
-/* $SEEP_DIR, /dev/shm/seep-EUID, /tmp/seep-EUID (root: those of all users) and the state directory: those that exist.
- */
+/* $SEEP_DIR, /dev/shm/seep-EUID, /tmp/seep-EUID (root: those of all users) and the state directory: those that
+ * exist. */
 void cli_usual_dirs(struct cli_list *out);
 void cli_owned_list_release(struct cli_list *list); /* of texts that it owns */
 /* $XDG_STATE_HOME/seep or ~/.local/state/seep; NULL without a home. malloc'ed. */

@@ -101,8 +101,8 @@ struct seep_profile {
 	struct seep_samples samples;
 };
 
-/* Indices of the four heap values as every heap reader of seep orders them (Go's names; pprof's default is the last).
- */
+/* Indices of the four heap values as every heap reader of seep orders them (Go's names; pprof's default is the
+ * last). */
 enum { SEEP_ALLOC_OBJECTS, SEEP_ALLOC_SPACE, SEEP_INUSE_OBJECTS, SEEP_INUSE_SPACE, SEEP_NR_HEAP_VALUES };
 
 SEEP_NODISCARD enum seep_status seep_profile_new(struct seep_profile **out, struct seep_error *err);

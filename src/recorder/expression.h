@@ -1,5 +1,5 @@
-/* DWARF expressions of call frame information (DWARF 5 section 2.5): registers, arithmetic, memory, bounded branches.
- */
+/* DWARF expressions of call frame information (DWARF 5 section 2.5): registers, arithmetic, memory, bounded
+ * branches. */
 #ifndef SEEP_RECORDER_EXPRESSION_H
 #define SEEP_RECORDER_EXPRESSION_H
 

@@ -20,7 +20,10 @@
 
 /* ---- plan: how many entries of each kind a file of a given size has ---- */
 
-static uint64_t clamp(uint64_t v, uint64_t low, uint64_t high) { return v < low ? low : v > high ? high : v; }
+static uint64_t clamp(uint64_t v, uint64_t low, uint64_t high)
+{
+	return v < low ? low : v > high ? high : v;
+}
 
 static void plan_section(struct seep_plan *p, uint32_t kind, uint64_t entry_bytes, uint64_t count, uint64_t *at)
 {
@@ -53,7 +56,8 @@ bool seep_plan_make(struct seep_plan *p, uint64_t file_bytes)
 	return true;
 }
 
-/* Word by word: each is read once, so that the checksum is of what was written even if another thread changes the slot. */
+/* Word by word: each is read once, so that the checksum is of what was written even if another thread changes the
+ * slot. */
 void seep_mirror(uint64_t where, const void *slot, size_t nr_bytes)
 {
 	const uint64_t *from = slot;
@@ -102,7 +106,9 @@ static void read_boot_id(uint8_t out[16])
 
 	for (size_t i = 0; i < len && nr < 32; i++) {
 		char c = text[i];
-		uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0') : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10 : 99;
+		uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
+		                 : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a') + 10
+		                                        : 99;
 
 		if (digit == 99)
 			continue;
@@ -204,8 +210,8 @@ static void header_exe_build_id(struct seep_rec_header *h)
 }
 
 /*
- * The name that the program was started by: redis-server, though that is a link to another file; a script's own name. Taken once, at
- * start, because programs that rewrite their process title write over it.
+ * The name that the program was started by: redis-server, though that is a link to another file; a script's own name.
+ * Taken once, at start, because programs that rewrite their process title write over it.
  */
 static char program_name[64];
 
@@ -321,8 +327,8 @@ static bool directory_ready(const char *dir, bool is_given, struct text *why)
 /* File systems whose fallocate(2) really reserves what a later store needs. */
 static bool is_known_file_system(long fd)
 {
-	static const uint32_t known[] = { 0x01021994 /* tmpfs */, 0xef53 /* ext2–4 */, 0x58465342 /* xfs */,
-		0x9123683e /* btrfs */, 0xf2f52010 /* f2fs */, 0x794c7630 /* overlay */ };
+	static const uint32_t known[] = { 0x01021994 /* tmpfs */, 0xef53 /* ext2–4 */,   0x58465342 /* xfs */,
+		                          0x9123683e /* btrfs */, 0xf2f52010 /* f2fs */, 0x794c7630 /* overlay */ };
 	struct statfs fs;
 
 	if (sys_failed(sys_call(SYS_fstatfs, fd, (long)&fs, 0, 0, 0, 0)))
@@ -375,7 +381,8 @@ static long open_new(const char *dir, const struct seep_rec_header *h, uint64_t 
 	return fd;
 }
 
-static bool create_in(const char *dir, bool is_given, const struct seep_rec_header *h, uint8_t *replace, struct text *why)
+static bool create_in(const char *dir, bool is_given, const struct seep_rec_header *h, uint8_t *replace,
+                      struct text *why)
 {
 	static char path[PATH_BYTES];
 	uint64_t start_s = seep_clock_ns(0) / 1000000000ull;
@@ -407,7 +414,8 @@ static uint64_t size_within_limits(uint64_t size)
 	for (int i = 0; i < 2; i++) {
 		int which = i ? RLIMIT_AS : RLIMIT_FSIZE;
 
-		if (sys_failed(sys_call(SYS_prlimit64, 0, which, 0, (long)&limit, 0, 0)) || limit.rlim_cur == RLIM_INFINITY)
+		if (sys_failed(sys_call(SYS_prlimit64, 0, which, 0, (long)&limit, 0, 0)) ||
+		    limit.rlim_cur == RLIM_INFINITY)
 			continue;
 		if (i ? size > limit.rlim_cur / 40 : size > limit.rlim_cur)
 			size = i ? limit.rlim_cur / 40 : limit.rlim_cur;
@@ -427,7 +435,8 @@ bool seep_file_fit(char why[160])
 
 bool seep_file_create(uint8_t *replace, uint64_t start_us, uint32_t forked_from, char why[160])
 {
-	static struct seep_rec_header header; /* 4 KiB: not on an alternate signal stack. One thread at a time comes here. */
+	static struct seep_rec_header
+		header; /* 4 KiB: not on an alternate signal stack. One thread at a time comes here. */
 	static const char *const places[] = { "/dev/shm/seep-", "/tmp/seep-" };
 	struct text reason = text_in(why, 160);
 	bool is_made = false;

@@ -1,12 +1,12 @@
 /*
- * The filter of sampled addresses: counters of 8 bits, sticky at the top. An address whose counter is 0 is not sampled; there is
- * no false negative, so a free of a sampled block is always seen.
+ * The filter of sampled addresses: counters of 8 bits, sticky at the top. An address whose counter is 0 is not sampled;
+ * there is no false negative, so a free of a sampled block is always seen.
  *
- * Why a rebuild is sound (it runs while other threads add and remove): adders make the block visible in the table before
- * they touch the counter, removers touch the counter before they take the block out. The rebuild marks a counter that is
- * stuck (255 → 254), counts the visible blocks, and stores the count only if the mark is still there; whoever meets the
- * mark puts 255 back. A block can then be counted without its adder having touched the counter (it will add once more:
- * a false positive), never the other way round.
+ * Why a rebuild is sound (it runs while other threads add and remove): adders make the block visible in the table
+ * before they touch the counter, removers touch the counter before they take the block out. The rebuild marks a counter
+ * that is stuck (255 → 254), counts the visible blocks, and stores the count only if the mark is still there; whoever
+ * meets the mark puts 255 back. A block can then be counted without its adder having touched the counter (it will add
+ * once more: a false positive), never the other way round.
  */
 #include "recorder/recorder.h"
 
@@ -34,11 +34,20 @@ static void change(const void *p, int by)
 	} while (!cas(counter, &old, new));
 }
 
-void seep_filter_add(const void *p) { change(p, 1); }
+void seep_filter_add(const void *p)
+{
+	change(p, 1);
+}
 
-void seep_filter_remove(const void *p) { change(p, -1); }
+void seep_filter_remove(const void *p)
+{
+	change(p, -1);
+}
 
-void seep_filter_pin(const void *p) { __atomic_store_n(&seep_filter[seep_filter_slot(p)], STUCK, __ATOMIC_SEQ_CST); }
+void seep_filter_pin(const void *p)
+{
+	__atomic_store_n(&seep_filter[seep_filter_slot(p)], STUCK, __ATOMIC_SEQ_CST);
+}
 
 /* Counts of the rebuild under way; one at a time (the caller holds the period change). */
 static uint8_t rebuild_counts[1u << SEEP_FILTER_BITS];

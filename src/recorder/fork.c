@@ -1,9 +1,10 @@
 /*
- * A forked child: it has the private truth as it was at the fork and a mapping of its parent's recording, which it must not write.
+ * A forked child: it has the private truth as it was at the fork and a mapping of its parent's recording, which it must
+ * not write.
  *
  * It is noticed at its first slow path, by a page that the kernel empties on fork (pthread_atfork would miss _Fork and
- * raw clone; a vfork child keeps the page and counts as its parent). The new recording is mapped in place of the old one,
- * at the same address, so that an operation that a signal handler interrupted to fork goes on in a valid mapping.
+ * raw clone; a vfork child keeps the page and counts as its parent). The new recording is mapped in place of the old
+ * one, at the same address, so that an operation that a signal handler interrupted to fork goes on in a valid mapping.
  * Nobody waits: another thread of the child that comes along works on the private truth and asks for one more copy.
  */
 #include <sys/mman.h>

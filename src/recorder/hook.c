@@ -117,7 +117,10 @@ SEEP_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 
 /* Left out of newer C libraries, still called by old programs. */
 SEEP_EXPORT void cfree(void *p);
-SEEP_EXPORT void cfree(void *p) { free(p); }
+SEEP_EXPORT void cfree(void *p)
+{
+	free(p);
+}
 
 /* ---- realloc: the end of one block and an ordinary new one ---- */
 

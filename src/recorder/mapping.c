@@ -19,7 +19,10 @@ struct mapping {
 static struct mapping mappings[MAX_MAPPINGS];
 static uint32_t mappings_high, mappings_live;
 
-static void *at(uint64_t address) { return (void *)(uintptr_t)address; }
+static void *at(uint64_t address)
+{
+	return (void *)(uintptr_t)address;
+}
 
 static bool list_add(uint64_t start, uint64_t bytes)
 {
@@ -66,7 +69,8 @@ static void take_range(uint64_t start, uint64_t bytes, struct taken *taken)
 	for (uint32_t i = 0; i < high && taken->nr < MAX_PIECES; i++) {
 		uint64_t s = load_acquire(&mappings[i].start);
 
-		if (s <= 1 || s >= end || s + load_relaxed(&mappings[i].bytes) <= start || !cas(&mappings[i].start, &s, 0ull))
+		if (s <= 1 || s >= end || s + load_relaxed(&mappings[i].bytes) <= start ||
+		    !cas(&mappings[i].start, &s, 0ull))
 			continue;
 		__atomic_fetch_sub(&mappings_live, 1, __ATOMIC_RELAXED);
 		if (seep_take(at(s), &taken->blocks[taken->nr]))
@@ -127,12 +131,18 @@ static bool is_tracking(void)
 }
 
 /* `caller`: an address in the code that asked for the mapping. */
-static void record(void *p, uint64_t size, uint8_t entry, uint64_t first_birth_us, uint16_t nr_reallocs, const void *caller)
+static void record(void *p, uint64_t size, uint8_t entry, uint64_t first_birth_us, uint16_t nr_reallocs,
+                   const void *caller)
 {
 	uint64_t pc = (uint64_t)(uintptr_t)caller;
 	uint64_t period = seep_draw_once(size);
-	struct seep_block b = { .addr = p, .size = size, .period = period, .entry = entry, .kind = SEEP_REC_KIND_MMAP,
-		.first_birth_us = first_birth_us, .nr_reallocs = nr_reallocs };
+	struct seep_block b = { .addr = p,
+		                .size = size,
+		                .period = period,
+		                .entry = entry,
+		                .kind = SEEP_REC_KIND_MMAP,
+		                .first_birth_us = first_birth_us,
+		                .nr_reallocs = nr_reallocs };
 	struct seep_regs regs;
 
 	if (!period)
@@ -206,7 +216,7 @@ SEEP_EXPORT void *mremap(void *old, size_t old_size, size_t size, int flags, ...
 	nr_reallocs = taken.nr ? taken.blocks[0].nr_reallocs : 0;
 	settle(&taken, start, old_size, p != MAP_FAILED);
 	if (is_ours && p != MAP_FAILED)
-		record(p, size, SEEP_REC_BY_MREMAP, first_birth_us, (uint16_t)(nr_reallocs + (nr_reallocs < UINT16_MAX)),
-		       __builtin_return_address(0));
+		record(p, size, SEEP_REC_BY_MREMAP, first_birth_us,
+		       (uint16_t)(nr_reallocs + (nr_reallocs < UINT16_MAX)), __builtin_return_address(0));
 	return p;
 }

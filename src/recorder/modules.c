@@ -135,8 +135,8 @@ static void raise_nr(uint32_t to)
 		;
 }
 
-/* The index of an identity; 0: the table is full. One entry never changes its identity, so the order of loads is free.
- */
+/* The index of an identity; 0: the table is full. One entry never changes its identity, so the order of loads is
+ * free. */
 static uint32_t claim(uint64_t identity)
 {
 	for (uint32_t i = 1; i < config.count; i++) {
@@ -204,8 +204,8 @@ struct start_scan {
 	bool is_loaded_late;
 };
 
-/* A library that comes after the C library in the list was opened by a program that ran already, or by chance is last.
- */
+/* A library that comes after the C library in the list was opened by a program that ran already, or by chance is
+ * last. */
 static bool is_c_library(const struct elfimage *image)
 {
 	return is_inside(image, (uint64_t)(uintptr_t)&dl_iterate_phdr);

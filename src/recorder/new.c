@@ -1,27 +1,65 @@
 /*
  * C++ operators new and delete.
  *
- * Each is counted here only where its next definition lives in the object that defines malloc (tcmalloc, jemalloc, mimalloc):
- * there it does not call malloc. Elsewhere (libstdc++) they call malloc, which counts; ours pass through, so nothing is
- * counted twice. A C program may load a C++ library later and privately: its operators are bound to ours, and there is
- * no next one; then they are what they are in libstdc++, malloc and free, and only a failure looks for the real one,
- * which calls the new handler and throws.
+ * Each is counted here only where its next definition lives in the object that defines malloc (tcmalloc, jemalloc,
+ * mimalloc): there it does not call malloc. Elsewhere (libstdc++) they call malloc, which counts; ours pass through, so
+ * nothing is counted twice. A C program may load a C++ library later and privately: its operators are bound to ours,
+ * and there is no next one; then they are what they are in libstdc++, malloc and free, and only a failure looks for the
+ * real one, which calls the new handler and throws.
  */
 #include "recorder/hook.h"
 #include "recorder/objects.h"
 #include "recorder/recorder.h"
 
-enum { NEW, NEW_ARRAY, NEW_NOTHROW, NEW_ARRAY_NOTHROW, NEW_ALIGNED, NEW_ARRAY_ALIGNED, NEW_ALIGNED_NOTHROW, NEW_ARRAY_ALIGNED_NOTHROW, NR_NEW };
-enum { DELETE, DELETE_ARRAY, DELETE_SIZED, DELETE_ARRAY_SIZED, DELETE_NOTHROW, DELETE_ARRAY_NOTHROW, DELETE_ALIGNED, DELETE_ARRAY_ALIGNED,
-       DELETE_SIZED_ALIGNED, DELETE_ARRAY_SIZED_ALIGNED, DELETE_ALIGNED_NOTHROW, DELETE_ARRAY_ALIGNED_NOTHROW, NR_DELETE };
+enum {
+	NEW,
+	NEW_ARRAY,
+	NEW_NOTHROW,
+	NEW_ARRAY_NOTHROW,
+	NEW_ALIGNED,
+	NEW_ARRAY_ALIGNED,
+	NEW_ALIGNED_NOTHROW,
+	NEW_ARRAY_ALIGNED_NOTHROW,
+	NR_NEW
+};
+enum {
+	DELETE,
+	DELETE_ARRAY,
+	DELETE_SIZED,
+	DELETE_ARRAY_SIZED,
+	DELETE_NOTHROW,
+	DELETE_ARRAY_NOTHROW,
+	DELETE_ALIGNED,
+	DELETE_ARRAY_ALIGNED,
+	DELETE_SIZED_ALIGNED,
+	DELETE_ARRAY_SIZED_ALIGNED,
+	DELETE_ALIGNED_NOTHROW,
+	DELETE_ARRAY_ALIGNED_NOTHROW,
+	NR_DELETE
+};
 
 static const char *const new_names[NR_NEW] = {
-	"_Znwm", "_Znam", "_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
-	"_ZnwmSt11align_val_tRKSt9nothrow_t", "_ZnamSt11align_val_tRKSt9nothrow_t",
+	"_Znwm",
+	"_Znam",
+	"_ZnwmRKSt9nothrow_t",
+	"_ZnamRKSt9nothrow_t",
+	"_ZnwmSt11align_val_t",
+	"_ZnamSt11align_val_t",
+	"_ZnwmSt11align_val_tRKSt9nothrow_t",
+	"_ZnamSt11align_val_tRKSt9nothrow_t",
 };
 static const char *const delete_names[NR_DELETE] = {
-	"_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm", "_ZdlPvRKSt9nothrow_t", "_ZdaPvRKSt9nothrow_t", "_ZdlPvSt11align_val_t",
-	"_ZdaPvSt11align_val_t", "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t", "_ZdlPvSt11align_val_tRKSt9nothrow_t",
+	"_ZdlPv",
+	"_ZdaPv",
+	"_ZdlPvm",
+	"_ZdaPvm",
+	"_ZdlPvRKSt9nothrow_t",
+	"_ZdaPvRKSt9nothrow_t",
+	"_ZdlPvSt11align_val_t",
+	"_ZdaPvSt11align_val_t",
+	"_ZdlPvmSt11align_val_t",
+	"_ZdaPvmSt11align_val_t",
+	"_ZdlPvSt11align_val_tRKSt9nothrow_t",
 	"_ZdaPvSt11align_val_tRKSt9nothrow_t",
 };
 
@@ -33,7 +71,10 @@ static new_fn *next_new[NR_NEW];
 static delete_fn *next_delete[NR_DELETE];
 static bool is_counted_new[NR_NEW], is_counted_delete[NR_DELETE];
 
-bool seep_new_is_counted(void) { return is_counted_new[NEW]; }
+bool seep_new_is_counted(void)
+{
+	return is_counted_new[NEW];
+}
 
 static struct seep_symbol set(void *entry, const char *name)
 {
@@ -98,7 +139,8 @@ void *seep_sample_new(size_t size, size_t align, const void *nothrow, unsigned w
 	return p;
 }
 
-static inline __attribute__((always_inline)) void *operator_new(size_t size, size_t align, const void *nothrow, unsigned which)
+static inline __attribute__((always_inline)) void *operator_new(size_t size, size_t align, const void *nothrow,
+                                                                unsigned which)
 {
 	uint64_t left;
 
@@ -125,9 +167,12 @@ static inline __attribute__((always_inline)) void operator_delete(void *p, size_
 	fn(p, a, b);
 }
 
-#define OPERATOR_NEW(mangled, which, parameters, align, nothrow)                                                       \
-	SEEP_EXPORT void *seep_op_##which parameters __asm__(mangled);                                                 \
-	void *seep_op_##which parameters { return operator_new(size, align, nothrow, which); }
+#define OPERATOR_NEW(mangled, which, parameters, align, nothrow)       \
+	SEEP_EXPORT void *seep_op_##which parameters __asm__(mangled); \
+	void *seep_op_##which parameters                               \
+	{                                                              \
+		return operator_new(size, align, nothrow, which);      \
+	}
 
 OPERATOR_NEW("_Znwm", NEW, (size_t size), 0, NULL)
 OPERATOR_NEW("_Znam", NEW_ARRAY, (size_t size), 0, NULL)
@@ -135,13 +180,17 @@ OPERATOR_NEW("_ZnwmRKSt9nothrow_t", NEW_NOTHROW, (size_t size, const void *tag),
 OPERATOR_NEW("_ZnamRKSt9nothrow_t", NEW_ARRAY_NOTHROW, (size_t size, const void *tag), 0, tag)
 OPERATOR_NEW("_ZnwmSt11align_val_t", NEW_ALIGNED, (size_t size, size_t align), align, NULL)
 OPERATOR_NEW("_ZnamSt11align_val_t", NEW_ARRAY_ALIGNED, (size_t size, size_t align), align, NULL)
-OPERATOR_NEW("_ZnwmSt11align_val_tRKSt9nothrow_t", NEW_ALIGNED_NOTHROW, (size_t size, size_t align, const void *tag), align, tag)
-OPERATOR_NEW("_ZnamSt11align_val_tRKSt9nothrow_t", NEW_ARRAY_ALIGNED_NOTHROW, (size_t size, size_t align, const void *tag), align,
-             tag)
+OPERATOR_NEW("_ZnwmSt11align_val_tRKSt9nothrow_t", NEW_ALIGNED_NOTHROW, (size_t size, size_t align, const void *tag),
+             align, tag)
+OPERATOR_NEW("_ZnamSt11align_val_tRKSt9nothrow_t", NEW_ARRAY_ALIGNED_NOTHROW,
+             (size_t size, size_t align, const void *tag), align, tag)
 
-#define OPERATOR_DELETE(mangled, which, parameters, a, b)                                                              \
-	SEEP_EXPORT void seep_op_##which parameters __asm__(mangled);                                                  \
-	void seep_op_##which parameters { operator_delete(p, a, b, which); }
+#define OPERATOR_DELETE(mangled, which, parameters, a, b)             \
+	SEEP_EXPORT void seep_op_##which parameters __asm__(mangled); \
+	void seep_op_##which parameters                               \
+	{                                                             \
+		operator_delete(p, a, b, which);                      \
+	}
 
 OPERATOR_DELETE("_ZdlPv", DELETE, (void *p), 0, 0)
 OPERATOR_DELETE("_ZdaPv", DELETE_ARRAY, (void *p), 0, 0)
@@ -153,6 +202,7 @@ OPERATOR_DELETE("_ZdlPvSt11align_val_t", DELETE_ALIGNED, (void *p, size_t align)
 OPERATOR_DELETE("_ZdaPvSt11align_val_t", DELETE_ARRAY_ALIGNED, (void *p, size_t align), align, 0)
 OPERATOR_DELETE("_ZdlPvmSt11align_val_t", DELETE_SIZED_ALIGNED, (void *p, size_t size, size_t align), size, align)
 OPERATOR_DELETE("_ZdaPvmSt11align_val_t", DELETE_ARRAY_SIZED_ALIGNED, (void *p, size_t size, size_t align), size, align)
-OPERATOR_DELETE("_ZdlPvSt11align_val_tRKSt9nothrow_t", DELETE_ALIGNED_NOTHROW, (void *p, size_t align, size_t tag), align, tag)
-OPERATOR_DELETE("_ZdaPvSt11align_val_tRKSt9nothrow_t", DELETE_ARRAY_ALIGNED_NOTHROW, (void *p, size_t align, size_t tag), align,
-                tag)
+OPERATOR_DELETE("_ZdlPvSt11align_val_tRKSt9nothrow_t", DELETE_ALIGNED_NOTHROW, (void *p, size_t align, size_t tag),
+                align, tag)
+OPERATOR_DELETE("_ZdaPvSt11align_val_tRKSt9nothrow_t", DELETE_ARRAY_ALIGNED_NOTHROW,
+                (void *p, size_t align, size_t tag), align, tag)

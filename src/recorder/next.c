@@ -21,7 +21,10 @@ char seep_allocator_path[128];
 static uint8_t pool[POOL_BYTES] __attribute__((aligned(64)));
 static uint32_t pool_used;
 
-bool seep_is_bootstrap(const void *p) { return (uintptr_t)p >= (uintptr_t)pool && (uintptr_t)p < (uintptr_t)pool + POOL_BYTES; }
+bool seep_is_bootstrap(const void *p)
+{
+	return (uintptr_t)p >= (uintptr_t)pool && (uintptr_t)p < (uintptr_t)pool + POOL_BYTES;
+}
 
 /* Each block is preceded by its size. */
 size_t seep_bootstrap_size(const void *p)
@@ -52,7 +55,10 @@ static void *pool_alloc(size_t align, size_t size)
 
 /* ---- entries before they are found ---- */
 
-static void *early_malloc(size_t n) { return seep_next_find() ? seep_next.malloc(n) : pool_alloc(16, n); }
+static void *early_malloc(size_t n)
+{
+	return seep_next_find() ? seep_next.malloc(n) : pool_alloc(16, n);
+}
 
 static void early_free(void *p)
 {
@@ -99,8 +105,14 @@ static int early_posix_memalign(void **out, size_t align, size_t n)
 	return 0;
 }
 
-static void *early_valloc(size_t n) { return seep_next_find() ? seep_next.valloc(n) : pool_alloc(4096, n); }
-static void *early_pvalloc(size_t n) { return seep_next_find() ? seep_next.pvalloc(n) : pool_alloc(4096, n); }
+static void *early_valloc(size_t n)
+{
+	return seep_next_find() ? seep_next.valloc(n) : pool_alloc(4096, n);
+}
+static void *early_pvalloc(size_t n)
+{
+	return seep_next_find() ? seep_next.pvalloc(n) : pool_alloc(4096, n);
+}
 
 /* Nothing behind us has the function, or it is not found yet: what the C library would do. */
 static long direct(long result)
@@ -116,7 +128,10 @@ static void *direct_mmap(void *at, size_t n, int prot, int flags, int fd, int64_
 	return (void *)direct(sys_call(SYS_mmap, (long)at, (long)n, prot, flags, fd, offset));
 }
 
-static int direct_munmap(void *at, size_t n) { return (int)direct(sys_munmap(at, n)); }
+static int direct_munmap(void *at, size_t n)
+{
+	return (int)direct(sys_munmap(at, n));
+}
 
 static void *direct_mremap(void *at, size_t old, size_t n, int flags, void *to)
 {
@@ -194,8 +209,14 @@ static void *plain_memalign(size_t align, size_t n)
 	return seep_next.posix_memalign(&p, align < sizeof(void *) ? sizeof(void *) : align, n) ? NULL : p;
 }
 
-static void *plain_valloc(size_t n) { return plain_memalign(4096, n); }
-static void *plain_pvalloc(size_t n) { return n > SIZE_MAX - 4095 ? NULL : plain_memalign(4096, (n + 4095) & ~4095ul); }
+static void *plain_valloc(size_t n)
+{
+	return plain_memalign(4096, n);
+}
+static void *plain_pvalloc(size_t n)
+{
+	return n > SIZE_MAX - 4095 ? NULL : plain_memalign(4096, (n + 4095) & ~4095ul);
+}
 
 static void fill_gaps(struct seep_next *n)
 {
@@ -237,7 +258,8 @@ bool seep_next_find(void)
 			return true;
 		if (load_relaxed(&finder) == seep_thread_pointer())
 			return false; /* the look-up allocates, or a signal handler does: from the pool */
-		while (load_acquire(&find_state) != 2) /* only before main, and only if a constructor started a thread */
+		while (load_acquire(&find_state) !=
+		       2) /* only before main, and only if a constructor started a thread */
 			(void)sys_call(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 		return true;
 	}

@@ -7,7 +7,7 @@
 #include "recorder/text.h"
 
 struct tables {
-	const ElfW(Sym) *symbols;
+	const ElfW(Sym) * symbols;
 	const char *strings;
 	const uint32_t *gnu_hash, *hash;
 	const uint16_t *versions;
@@ -21,7 +21,10 @@ struct search {
 };
 
 /* The loader relocates these pointers in place in most objects, but not in the vdso. */
-static const void *at(uint64_t base, uint64_t value) { return (const void *)(uintptr_t)(value < base ? value + base : value); }
+static const void *at(uint64_t base, uint64_t value)
+{
+	return (const void *)(uintptr_t)(value < base ? value + base : value);
+}
 
 static bool read_tables(const struct dl_phdr_info *info, struct tables *t)
 {
@@ -59,7 +62,7 @@ static bool is_definition(const struct tables *t, uint32_t i, const char *name)
 }
 
 /* glibc manual and binutils: bloom filter words, buckets, then chains whose last entry has its lowest bit set. */
-static const ElfW(Sym) *find_gnu(const struct tables *t, const char *name)
+static const ElfW(Sym) * find_gnu(const struct tables *t, const char *name)
 {
 	uint32_t nr_buckets = t->gnu_hash[0], first = t->gnu_hash[1], nr_bloom = t->gnu_hash[2], hash = 5381;
 	const uint32_t *buckets = t->gnu_hash + 4 + nr_bloom * (sizeof(ElfW(Addr)) / 4);
@@ -80,7 +83,7 @@ static const ElfW(Sym) *find_gnu(const struct tables *t, const char *name)
 	return NULL;
 }
 
-static const ElfW(Sym) *find_symbol(const struct tables *t, const char *name)
+static const ElfW(Sym) * find_symbol(const struct tables *t, const char *name)
 {
 	if (t->gnu_hash)
 		return find_gnu(t, name);
@@ -116,7 +119,7 @@ static bool is_ourselves(const struct dl_phdr_info *info)
 static int visit(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct search *s = data;
-	const ElfW(Sym) *symbol;
+	const ElfW(Sym) * symbol;
 	struct tables t;
 
 	(void)size;
@@ -150,5 +153,11 @@ static struct seep_symbol search(const char *name, bool from_next)
 	return s.found;
 }
 
-struct seep_symbol seep_symbol_next(const char *name) { return search(name, true); }
-struct seep_symbol seep_symbol_anywhere(const char *name) { return search(name, false); }
+struct seep_symbol seep_symbol_next(const char *name)
+{
+	return search(name, true);
+}
+struct seep_symbol seep_symbol_anywhere(const char *name)
+{
+	return search(name, false);
+}

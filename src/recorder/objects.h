@@ -1,7 +1,8 @@
 /*
- * Loaded objects and their symbols, read from memory: what dlsym(RTLD_NEXT) would find, without dlsym. dlsym allocates its
- * error text, changes what the program's own dlerror() returns, and has its home in another library before glibc 2.34.
- * Uses dl_iterate_phdr, so only at start or where the program is about to fail anyway; never while sampling.
+ * Loaded objects and their symbols, read from memory: what dlsym(RTLD_NEXT) would find, without dlsym. dlsym allocates
+ * its error text, changes what the program's own dlerror() returns, and has its home in another library before
+ * glibc 2.34. Uses dl_iterate_phdr, so only at start or where the program is about to fail anyway; never while
+ * sampling.
  */
 #ifndef SEEP_RECORDER_OBJECTS_H
 #define SEEP_RECORDER_OBJECTS_H
@@ -10,9 +11,9 @@
 #include <stdint.h>
 
 struct seep_symbol {
-	void *address;         /* NULL: not found; of an indirect function: what its resolver chose */
-	const char *path;      /* of the object; "" is the executable; the loader's memory */
-	uint64_t start, end;   /* range of the object */
+	void *address;       /* NULL: not found; of an indirect function: what its resolver chose */
+	const char *path;    /* of the object; "" is the executable; the loader's memory */
+	uint64_t start, end; /* range of the object */
 	bool is_executable;
 };
 

@@ -1,6 +1,6 @@
 /*
- * SEEP_OPTIONS="period=512K,size=4M,mmap=on": one table of keys. A bad key or value keeps its default and is reported by
- * name and value. The environment is read as an array, without getenv, because other libraries may wrap it.
+ * SEEP_OPTIONS="period=512K,size=4M,mmap=on": one table of keys. A bad key or value keeps its default and is reported
+ * by name and value. The environment is read as an array, without getenv, because other libraries may wrap it.
  */
 #include "recorder/recorder.h"
 #include "recorder/text.h"
@@ -17,10 +17,12 @@ struct key {
 static const struct key keys[] = {
 	{ "period", BYTES, 1, SEEP_REC_MAX_PERIOD, offsetof(struct seep_options, period) },
 	{ "size", BYTES, SEEP_REC_MIN_BYTES, SEEP_REC_MAX_BYTES, offsetof(struct seep_options, size) },
-	{ "mmap", SWITCH, 0, 1, offsetof(struct seep_options, mmap) },       /* sample mmap, munmap, mremap too */
-	{ "follow", SWITCH, 0, 1, offsetof(struct seep_options, follow) },   /* programs started by exec are recorded too */
+	{ "mmap", SWITCH, 0, 1, offsetof(struct seep_options, mmap) }, /* sample mmap, munmap, mremap too */
+	{ "follow", SWITCH, 0, 1,
+	  offsetof(struct seep_options, follow) }, /* programs started by exec are recorded too */
 	{ "verbose", SWITCH, 0, 1, offsetof(struct seep_options, verbose) }, /* one line on fd 2 at the start */
-	{ "seed", NUMBER, 0, UINT64_MAX, offsetof(struct seep_options, seed) }, /* of the sampling, for repeatable tests */
+	{ "seed", NUMBER, 0, UINT64_MAX,
+	  offsetof(struct seep_options, seed) }, /* of the sampling, for repeatable tests */
 };
 
 /* Reads "512K", "4MiB", "100"; the unit is a power of 1024. */
@@ -49,7 +51,10 @@ static bool parse_bytes(const char *s, size_t len, uint64_t *out)
 	return true;
 }
 
-static bool is_word(const char *s, size_t len, const char *word) { return text_starts(s, word) && text_len(word) == len; }
+static bool is_word(const char *s, size_t len, const char *word)
+{
+	return text_starts(s, word) && text_len(word) == len;
+}
 
 static bool parse_value(const struct key *k, const char *s, size_t len, struct seep_options *o)
 {
@@ -104,7 +109,9 @@ void seep_options_read(struct seep_options *o, char **environment)
 {
 	const char *list = "";
 
-	*o = (struct seep_options){ .period = SEEP_REC_DEFAULT_PERIOD, .size = SEEP_REC_DEFAULT_BYTES, .mmap = true, .follow = true };
+	*o = (struct seep_options){
+		.period = SEEP_REC_DEFAULT_PERIOD, .size = SEEP_REC_DEFAULT_BYTES, .mmap = true, .follow = true
+	};
 	for (char **e = environment; e && *e; e++) {
 		if (text_starts(*e, "SEEP_OPTIONS="))
 			list = *e + 13;

@@ -7,8 +7,8 @@
  * control word.
  *
  * Files: hook.c new.c mapping.c process.c (entry points), next.c (the allocator behind us), sampler.c (when),
- * samples.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the recording), status.c
- * (totals over time, losses), fork.c (children), unwind.h (the walker).
+ * samples.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the recording),
+ * status.c (totals over time, losses), fork.c (children), unwind.h (the walker).
  */
 #ifndef SEEP_RECORDER_H
 #define SEEP_RECORDER_H
@@ -35,17 +35,17 @@
 /* ---- per thread ---- */
 
 struct seep_thread {
-	uint64_t left;     /* bytes until the next look: an allocation of `left` bytes or more takes the slow path */
-	uint64_t period;   /* of the draw that `left` comes from; 0: not drawn yet */
+	uint64_t left;   /* bytes until the next look: an allocation of `left` bytes or more takes the slow path */
+	uint64_t period; /* of the draw that `left` comes from; 0: not drawn yet */
 	uint64_t random[2];
 	struct seep_walk_thread walk_thread;
-	struct seep_walk walk; /* here and not on the stack: alternate signal stacks are small */
-	uint32_t fork_count;   /* seep.fork_count when it was set up */
-	uint32_t index;        /* in the threads section */
-	uint32_t tick;         /* samples of this thread, for doing some things at every 16th only */
+	struct seep_walk walk;       /* here and not on the stack: alternate signal stacks are small */
+	uint32_t fork_count;         /* seep.fork_count when it was set up */
+	uint32_t index;              /* in the threads section */
+	uint32_t tick;               /* samples of this thread, for doing some things at every 16th only */
 	uint32_t nr_frames, nr_slow; /* not yet added to the status */
-	uint8_t is_far;        /* `left` is not the sampling point, only the way to the next look */
-	uint8_t busy;          /* inside the slow path: an allocation now is ours or a signal handler's */
+	uint8_t is_far;              /* `left` is not the sampling point, only the way to the next look */
+	uint8_t busy;                /* inside the slow path: an allocation now is ours or a signal handler's */
 };
 extern __thread struct seep_thread seep_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
@@ -70,11 +70,12 @@ struct seep_next {
 	void *(*mremap)(void *, size_t, size_t, int, void *);
 	int (*prctl)(int, unsigned long, unsigned long, unsigned long, unsigned long);
 	int (*pthread_setname_np)(unsigned long, const char *);
-	void (*exit_now)(int);   /* _exit */
-	void (*exit_c99)(int);   /* _Exit */
+	void (*exit_now)(int); /* _exit */
+	void (*exit_c99)(int); /* _Exit */
 };
 extern struct seep_next seep_next __attribute__((visibility("hidden")));
-/* Finds them all; called by the first call of any and by start. Returns false while that is under way on this thread. */
+/* Finds them all; called by the first call of any and by start. Returns false while that is under way on this
+ * thread. */
 bool seep_next_find(void);
 /* True for a block given out before the allocator was found; such blocks are never freed. */
 bool seep_is_bootstrap(const void *p);
@@ -106,10 +107,10 @@ enum { SEEP_STATE_NEW, SEEP_STATE_STARTING, SEEP_STATE_RECORDING, SEEP_STATE_OFF
 struct seep_options {
 	uint64_t period, size;
 	bool mmap, follow, verbose, exact_size;
-	uint64_t seed;             /* 0: from the kernel */
-	const char *dir;           /* SEEP_DIR; NULL: the defaults */
-	const char *name;          /* NULL: from the executable */
-	char bad_option[160];      /* "size=12Q, colour=red"; "" none */
+	uint64_t seed;        /* 0: from the kernel */
+	const char *dir;      /* SEEP_DIR; NULL: the defaults */
+	const char *name;     /* NULL: from the executable */
+	char bad_option[160]; /* "size=12Q, colour=red"; "" none */
 };
 void seep_options_read(struct seep_options *o, char **environment);
 
@@ -121,8 +122,9 @@ struct seep_stack_side {
 };
 
 /*
- * Private truth of one stack's counters. Whoever gets the lock adds to `sums`, which no other thread changes meanwhile, and
- * writes them to the file; whoever does not adds to `side` instead, and the holder takes that over before it lets go.
+ * Private truth of one stack's counters. Whoever gets the lock adds to `sums`, which no other thread changes meanwhile,
+ * and writes them to the file; whoever does not adds to `side` instead, and the holder takes that over before it lets
+ * go.
  */
 struct seep_stack_truth {
 	struct seep_rec_counters sums;
@@ -143,32 +145,32 @@ bool seep_plan_make(struct seep_plan *plan, uint64_t file_bytes);
 
 struct seep_state {
 	uint32_t state;
-	uint32_t fork_count;       /* forks between the first process and this one that were noticed */
-	bool is_mirrored;          /* file is mapped and ours; read by anyone, changed by start and fork only */
+	uint32_t fork_count; /* forks between the first process and this one that were noticed */
+	bool is_mirrored;    /* file is mapped and ours; read by anyone, changed by start and fork only */
 	bool is_sandboxed;
 	bool has_wipeonfork;
-	uint8_t *file;             /* mapping of the recording, plan.file_bytes; after fork replaced in place */
+	uint8_t *file; /* mapping of the recording, plan.file_bytes; after fork replaced in place */
 	uint64_t salt, seed;
 	uint64_t epoch_monotonic_ns, epoch_realtime_ns;
 	uint32_t pid;
 	struct seep_plan plan;
 	struct seep_options options;
 	uint64_t private_bytes;
-	uint32_t *cookie;          /* page with MADV_WIPEONFORK: 1 here, 0 in a child that has not been noticed */
+	uint32_t *cookie; /* page with MADV_WIPEONFORK: 1 here, 0 in a child that has not been noticed */
 	uint32_t fork_state, fork_again;
 
-	uint64_t period;           /* in force; read by every slow path */
-	uint64_t control;          /* the control word last obeyed */
+	uint64_t period;  /* in force; read by every slow path */
+	uint64_t control; /* the control word last obeyed */
 	bool is_on;
 
 	/* samples.c */
 	struct seep_rec_sample *samples;
-	uint32_t *next_free;       /* links of the free list, slot + 1 */
-	uint64_t free_head;        /* tag << 32 | slot + 1 */
+	uint32_t *next_free; /* links of the free list, slot + 1 */
+	uint64_t free_head;  /* tag << 32 | slot + 1 */
 	uint32_t nr_samples_cap, samples_high, serial;
-	uint64_t full_at;          /* slots in use at which the period doubles next */
-	uint64_t *index;           /* fingerprint << 32 | slot + 1 */
-	uint8_t *reach;            /* per line of 8 entries: how many lines further its keys may be */
+	uint64_t full_at; /* slots in use at which the period doubles next */
+	uint64_t *index;  /* fingerprint << 32 | slot + 1 */
+	uint8_t *reach;   /* per line of 8 entries: how many lines further its keys may be */
 	uint32_t index_line_bits;
 
 	/* stacks.c */
@@ -176,13 +178,13 @@ struct seep_state {
 	uint64_t *frames;
 	struct seep_stack_truth *truths;
 	struct seep_rec_history *histories;
-	uint32_t *stack_table;     /* hash table of stack + 1 */
-	uint32_t *stack_hashes;    /* per stack */
+	uint32_t *stack_table;  /* hash table of stack + 1 */
+	uint32_t *stack_hashes; /* per stack */
 	uint32_t stack_table_bits, nr_stacks, nr_stacks_cap, nr_frames, nr_frames_cap;
 
 	/* threads.c, unwind */
 	struct seep_rec_thread *threads;
-	uint64_t *thread_selfs;    /* per entry: pthread_self() of its newest thread */
+	uint64_t *thread_selfs; /* per entry: pthread_self() of its newest thread */
 	uint32_t nr_threads, nr_threads_cap;
 	struct seep_rec_module *modules;
 
@@ -202,7 +204,8 @@ extern struct seep_state seep __attribute__((visibility("hidden")));
 
 /* Starts recording once; safe to call at any time, does nothing before the C library has its environment. */
 void seep_start(void);
-/* Chooses the size that fits the limits and plans the file. Sets `why` (160 bytes) and returns false if there is no room. */
+/* Chooses the size that fits the limits and plans the file. Sets `why` (160 bytes) and returns false if there is no
+ * room. */
 bool seep_file_fit(char why[160]);
 /* Remembers what the program is called, for the names of its recordings. */
 void seep_file_name_program(void);
@@ -212,8 +215,8 @@ uint64_t seep_exe_address(void);
 bool seep_new_is_counted(void);
 void seep_new_find(void);
 /*
- * Opens, reserves and maps a new recording with a complete header; `replace` is NULL or the mapping to put it in place of.
- * On failure `why` says it in words.
+ * Opens, reserves and maps a new recording with a complete header; `replace` is NULL or the mapping to put it in place
+ * of. On failure `why` says it in words.
  */
 bool seep_file_create(uint8_t *replace, uint64_t start_us, uint32_t forked_from, char why[160]);
 /* Must be the first thing of every slow path: gives a forked child its own recording. */
@@ -305,8 +308,8 @@ void seep_period_note(uint64_t period, uint32_t cause);
 void seep_status_mirror_all(void);
 void seep_mark_exit(void);
 
-
-/* The slow path computes with doubles: it must neither see nor change the program's rounding mode and exception flags. */
+/* The slow path computes with doubles: it must neither see nor change the program's rounding mode and exception
+ * flags. */
 static inline uint64_t seep_float_enter(void)
 {
 #if defined(__x86_64__)

@@ -31,7 +31,8 @@ static bool parse_file(const char *file, const char *name, uint64_t *pid, uint64
 	size_t n = text_len(name), len = text_len(file);
 	const char *end;
 
-	if (len < n + 6 || len >= 128 || !text_starts(file, name) || file[n] != '.' || !text_equal(file + len - 5, ".seep"))
+	if (len < n + 6 || len >= 128 || !text_starts(file, name) || file[n] != '.' ||
+	    !text_equal(file + len - 5, ".seep"))
 		return false;
 	*pid = text_u64(file + n + 1, &end);
 	if (*end != '.' || end == file + n + 1)
@@ -65,7 +66,7 @@ static bool has_ended(const char *path, uint64_t pid, uint64_t pid_namespace, co
 		stat[n] = 0;
 		h.exe[sizeof(h.exe) - 1] = 0;
 		if (!text_starts(stat, h.exe)) /* " (deleted)" may follow */
-			return true; /* the process goes on as another program */
+			return true;           /* the process goes on as another program */
 	}
 	t.len -= 3;
 	text_add(&t, "stat");

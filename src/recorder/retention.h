@@ -7,8 +7,8 @@
 #define SEEP_KEEP_ENDED 4
 
 /*
- * Unlinks recordings NAME.*.seep in `dir` of processes that have ended, but for the newest few. One whose process cannot
- * be judged from here (another pid namespace) stays.
+ * Unlinks recordings NAME.*.seep in `dir` of processes that have ended, but for the newest few. One whose process
+ * cannot be judged from here (another pid namespace) stays.
  */
 void seep_retention_clear(const char *dir, const char *name, uint64_t pid_namespace, const uint8_t boot_id[16]);
 

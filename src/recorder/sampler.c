@@ -1,6 +1,6 @@
 /*
- * When to sample: a Poisson process over allocated bytes. Each thread counts down to its next sampling point, drawn from
- * the exponential distribution with mean `period`; a block that holds the point is sampled, which happens with
+ * When to sample: a Poisson process over allocated bytes. Each thread counts down to its next sampling point, drawn
+ * from the exponential distribution with mean `period`; a block that holds the point is sampled, which happens with
  * probability 1 − e^(−size/period). The process has no memory, so a new draw is right after each sample, when the
  * period changes, in a new thread and in a forked child.
  */
@@ -155,7 +155,10 @@ static uint64_t random_u64(struct seep_thread *t)
 }
 
 /* Uniform in (0, 1], never 0. */
-static double random_unit(struct seep_thread *t) { return (double)((random_u64(t) >> 11) + 1) * 0x1p-53; }
+static double random_unit(struct seep_thread *t)
+{
+	return (double)((random_u64(t) >> 11) + 1) * 0x1p-53;
+}
 
 static uint64_t splitmix(uint64_t *x)
 {
@@ -180,7 +183,8 @@ static void seed_thread(struct seep_thread *t)
 
 /* ---- the decision ---- */
 
-/* Draws the next sampling point of this thread: byte number `left` from now, at least 1. Period 1: every call is slow. */
+/* Draws the next sampling point of this thread: byte number `left` from now, at least 1. Period 1: every call is
+ * slow. */
 static void arm(struct seep_thread *t, uint64_t period)
 {
 	double d;
@@ -284,7 +288,8 @@ uint64_t seep_draw(uint64_t size)
 			return 0;
 	}
 	if (unlikely(t->busy)) {
-		/* In a signal handler or an allocator below us. A postponed sample would favour the next size: draw anew. */
+		/* In a signal handler or an allocator below us. A postponed sample would favour the next size: draw
+		 * anew. */
 		if (t->period && load_relaxed(&seep.is_on)) {
 			seep_lost(SEEP_REC_LOST_REENTRANT, 1);
 			t->left = t->period;

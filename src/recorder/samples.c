@@ -5,8 +5,9 @@
  * ordered by the program itself (it cannot free a block before it has it, nor get it again before it freed it). So only
  * operations on different addresses run at once, and each needs only an atomic claim of its place.
  *
- * The index: lines of 8 entries (one cache line). A key lives in its home line or in one of the next lines; reach[home] says how far
- * keys of that home have ever gone, so a lookup reads no more lines than that, and removal leaves no tombstones.
+ * The index: lines of 8 entries (one cache line). A key lives in its home line or in one of the next lines; reach[home]
+ * says how far keys of that home have ever gone, so a lookup reads no more lines than that, and removal leaves no
+ * tombstones.
  */
 #include "recorder/recorder.h"
 
@@ -120,7 +121,8 @@ static void slot_give(uint32_t slot)
 static void slot_mirror(uint32_t slot)
 {
 	if (seep.is_mirrored)
-		seep_mirror(seep_where(SEEP_REC_SEC_SAMPLES, slot), &seep.samples[slot], sizeof(struct seep_rec_sample));
+		seep_mirror(seep_where(SEEP_REC_SEC_SAMPLES, slot), &seep.samples[slot],
+		            sizeof(struct seep_rec_sample));
 }
 
 static void slot_mirror_empty(uint32_t slot)
@@ -185,12 +187,13 @@ void seep_put_back(const struct seep_block *b)
 }
 
 /*
- * Three quarters full: every further sample stands for more bytes, so that the rest of the room lasts. Each doubling waits for a
- * thirty-second of the room to fill; from period 1 the first step goes to the mean size of a live block.
+ * Three quarters full: every further sample stands for more bytes, so that the rest of the room lasts. Each doubling
+ * waits for a thirty-second of the room to fill; from period 1 the first step goes to the mean size of a live block.
  */
 static void double_period_if_full(void)
 {
-	uint64_t full_at = load_relaxed(&seep.full_at), period = load_relaxed(&seep.period), step = seep.nr_samples_cap / 32;
+	uint64_t full_at = load_relaxed(&seep.full_at), period = load_relaxed(&seep.period),
+		 step = seep.nr_samples_cap / 32;
 	struct seep_rec_ring totals;
 
 	/* Freed slots are used first, so the high-water mark moves only while so many are live. */
@@ -214,7 +217,10 @@ static void double_period_if_full(void)
 #define OUTLIER_NS 64000u
 #define EVERY 16u
 
-static uint64_t cost_begin(struct seep_thread *t) { return t->tick++ % EVERY ? 0 : seep_clock_ns(1); }
+static uint64_t cost_begin(struct seep_thread *t)
+{
+	return t->tick++ % EVERY ? 0 : seep_clock_ns(1);
+}
 
 static void cost_end(uint64_t begin)
 {
@@ -255,7 +261,8 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 		flush_counts(t);
 	if (unlikely(t->walk.nr_misses))
 		add_relaxed(&seep.status.unwind_misses, t->walk.nr_misses);
-	/* Still here: freed by a call that nobody told us of, or recorded by an allocator behind us that called malloc. */
+	/* Still here: freed by a call that nobody told us of, or recorded by an allocator behind us that called
+	 * malloc. */
 	if (load_relaxed(&seep_filter[seep_filter_slot(b->addr)]))
 		seep_forget(b->addr);
 	seep_stack_book(b->stack, b, false, now);
@@ -283,9 +290,15 @@ bool seep_take(const void *addr, struct seep_block *out)
 	seep_filter_remove(addr);
 	slot = (uint32_t)load_relaxed(entry);
 	s = &seep.samples[slot - 1];
-	*out = (struct seep_block){ .addr = addr, .size = s->size, .period = s->period, .birth_us = s->birth_us,
-		.first_birth_us = s->first_birth_us, .stack = s->stack, .nr_reallocs = s->nr_reallocs, .kind = s->kind,
-		.entry = s->entry };
+	*out = (struct seep_block){ .addr = addr,
+		                    .size = s->size,
+		                    .period = s->period,
+		                    .birth_us = s->birth_us,
+		                    .first_birth_us = s->first_birth_us,
+		                    .stack = s->stack,
+		                    .nr_reallocs = s->nr_reallocs,
+		                    .kind = s->kind,
+		                    .entry = s->entry };
 	store_release(entry, 0ull);
 	slot_mirror_empty(slot - 1);
 	store_relaxed(&seep.samples[slot - 1].checksum, 0ull);

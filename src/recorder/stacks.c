@@ -3,8 +3,8 @@
  *
  * Stacks are append-only: a thread fills an entry of its own and then claims a place in the hash table; who loses the
  * race to another thread with the same stack uses the other's and leaves its entry unused. The file has two copies of a
- * stack's counters, written in turn. Who finds another thread at the counters (or was interrupted at them) adds to their
- * side and leaves a mark, so nobody waits and the last change is always written.
+ * stack's counters, written in turn. Who finds another thread at the counters (or was interrupted at them) adds to
+ * their side and leaves a mark, so nobody waits and the last change is always written.
  */
 #include "recorder/recorder.h"
 
@@ -38,7 +38,10 @@ static double take_double(uint64_t *bits)
 	return load_relaxed(bits) ? to_double(__atomic_exchange_n(bits, 0ull, __ATOMIC_RELAXED)) : 0;
 }
 
-static uint32_t take_u32(uint32_t *v) { return load_relaxed(v) ? __atomic_exchange_n(v, 0u, __ATOMIC_RELAXED) : 0; }
+static uint32_t take_u32(uint32_t *v)
+{
+	return load_relaxed(v) ? __atomic_exchange_n(v, 0u, __ATOMIC_RELAXED) : 0;
+}
 
 /* ---- interning ---- */
 
@@ -68,8 +71,8 @@ static void stack_mirror(uint32_t stack)
 	if (!seep.is_mirrored)
 		return;
 	if (s.nr_frames)
-		__builtin_memcpy(seep.file + seep_where(SEEP_REC_SEC_FRAMES, s.first_frame), &seep.frames[s.first_frame],
-		                 s.nr_frames * 8u);
+		__builtin_memcpy(seep.file + seep_where(SEEP_REC_SEC_FRAMES, s.first_frame),
+		                 &seep.frames[s.first_frame], s.nr_frames * 8u);
 	s.frames_checksum = seep_rec_checksum(&seep.frames[s.first_frame], s.nr_frames * 8u, seep.salt,
 	                                      seep_where(SEEP_REC_SEC_FRAMES, s.first_frame));
 	seep_mirror(seep_where(SEEP_REC_SEC_STACKS, stack), &s, sizeof(s));
@@ -311,7 +314,8 @@ static bool lock_or_tell(struct seep_stack_truth *t)
 	return true;
 }
 
-/* What the stack's sums are with its side; read while others add, so each figure is whole but not all are of one instant. */
+/* What the stack's sums are with its side; read while others add, so each figure is whole but not all are of one
+ * instant. */
 static struct seep_rec_counters sums_of(uint32_t stack)
 {
 	const struct seep_stack_truth *t = &seep.truths[stack];
@@ -342,10 +346,10 @@ static void write_with_side(uint32_t stack, const struct event *e)
 }
 
 /*
- * The holder may have lost its processor for long, and a kill would lose what is on the side: this writes the sums with the
- * side for it, into the copy that the holder is not writing, under the number that the holder uses next. One helper at a
- * time; but a helper can lose its processor too: who finds it busy for the second time breaks in, and a helper that was
- * broken in upon, whose write may have spoiled the newer one, writes again.
+ * The holder may have lost its processor for long, and a kill would lose what is on the side: this writes the sums with
+ * the side for it, into the copy that the holder is not writing, under the number that the holder uses next. One helper
+ * at a time; but a helper can lose its processor too: who finds it busy for the second time breaks in, and a helper
+ * that was broken in upon, whose write may have spoiled the newer one, writes again.
  */
 static void write_for_holder(uint32_t stack, const struct event *e)
 {

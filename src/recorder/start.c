@@ -18,7 +18,10 @@ static char start_message[256]; /* said by the constructor */
 
 extern char **environ;
 
-uint64_t seep_exe_address(void) { return getauxval(AT_PHDR); }
+uint64_t seep_exe_address(void)
+{
+	return getauxval(AT_PHDR);
+}
 
 static void say(const char *a, const char *b)
 {
@@ -41,7 +44,10 @@ struct part {
 	uint64_t bytes;
 };
 
-static uint64_t count_of(uint32_t section) { return seep.plan.sections[section].count; }
+static uint64_t count_of(uint32_t section)
+{
+	return seep.plan.sections[section].count;
+}
 
 static uint32_t bits_for(uint64_t n)
 {
@@ -97,11 +103,14 @@ static bool take_memory(void)
 	return true;
 }
 
-static void forked_child(void) { *seep.cookie = 0; }
+static void forked_child(void)
+{
+	*seep.cookie = 0;
+}
 
 /*
- * A page that the kernel empties in a forked child, whichever way it was forked (Linux 4.14). Older kernels: the C library's
- * fork tells us.
+ * A page that the kernel empties in a forked child, whichever way it was forked (Linux 4.14). Older kernels: the C
+ * library's fork tells us.
  */
 static void take_cookie(void)
 {
@@ -203,7 +212,10 @@ void seep_mirror_everything(void)
 	seep_status_mirror_all();
 }
 
-static bool is_privileged(void) { return getauxval(AT_SECURE) != 0; }
+static bool is_privileged(void)
+{
+	return getauxval(AT_SECURE) != 0;
+}
 
 void seep_start(void)
 {
@@ -277,4 +289,7 @@ __attribute__((constructor)) static void construct(void)
 		leave_environment();
 }
 
-__attribute__((destructor)) static void destruct(void) { seep_mark_exit(); }
+__attribute__((destructor)) static void destruct(void)
+{
+	seep_mark_exit();
+}

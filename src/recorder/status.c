@@ -1,6 +1,6 @@
 /*
- * What the recording says about itself and about time: losses and reason codes, the period's history, the ring of totals, the exit mark.
- * Written under the same rule as the counters: nobody waits, the last change is always written.
+ * What the recording says about itself and about time: losses and reason codes, the period's history, the ring of
+ * totals, the exit mark. Written under the same rule as the counters: nobody waits, the last change is always written.
  */
 #include "recorder/recorder.h"
 #include "recorder/sys.h"
@@ -19,7 +19,9 @@ static void status_write(void)
 	s.nr_frames = load_relaxed(&seep.nr_frames);
 	s.nr_threads = load_relaxed(&seep.nr_threads);
 	s.nr_modules = seep_unwind_nr_modules();
-	s.cost_ns = seep.nr_costs ? (uint64_t)((double)seep.cost_sum_ns / (double)seep.nr_costs * (double)s.samples_made) : 0;
+	s.cost_ns = seep.nr_costs
+	                    ? (uint64_t)((double)seep.cost_sum_ns / (double)seep.nr_costs * (double)s.samples_made)
+	                    : 0;
 	s.seq = ++seep.status.seq;
 	seep_mirror(seep_where(SEEP_REC_SEC_STATUS, s.seq & 1), &s, sizeof(s));
 }
@@ -50,7 +52,8 @@ void seep_lost(uint32_t what, uint64_t amount)
 
 void seep_reason(uint64_t bits)
 {
-	if (__atomic_fetch_or(&seep.status.reasons, bits, __ATOMIC_RELAXED) != (load_relaxed(&seep.status.reasons) | bits))
+	if (__atomic_fetch_or(&seep.status.reasons, bits, __ATOMIC_RELAXED) !=
+	    (load_relaxed(&seep.status.reasons) | bits))
 		seep_status_mirror();
 }
 

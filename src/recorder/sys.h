@@ -30,10 +30,7 @@ static inline long sys_call(long nr, long a, long b, long c, long d, long e, lon
 	register long x4 __asm__("x4") = e;
 	register long x5 __asm__("x5") = f;
 
-	__asm__ volatile("svc 0"
-	                 : "+r"(x0)
-	                 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-	                 : "memory");
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
 	return x0;
 #else
 #error "no system calls for this machine"
@@ -45,8 +42,14 @@ static inline long sys_open(const char *path, long flags, long mode)
 {
 	return sys_call(SYS_openat, SYS_AT_FDCWD, (long)path, flags, mode, 0, 0);
 }
-static inline long sys_close(long fd) { return sys_call(SYS_close, fd, 0, 0, 0, 0, 0); }
-static inline long sys_read(long fd, void *p, unsigned long n) { return sys_call(SYS_read, fd, (long)p, (long)n, 0, 0, 0); }
+static inline long sys_close(long fd)
+{
+	return sys_call(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+static inline long sys_read(long fd, void *p, unsigned long n)
+{
+	return sys_call(SYS_read, fd, (long)p, (long)n, 0, 0, 0);
+}
 static inline long sys_pread(long fd, void *p, unsigned long n, uint64_t at)
 {
 	return sys_call(SYS_pread64, fd, (long)p, (long)n, (long)at, 0, 0);
@@ -59,19 +62,34 @@ static inline long sys_readlink(const char *path, char *out, unsigned long n)
 {
 	return sys_call(SYS_readlinkat, SYS_AT_FDCWD, (long)path, (long)out, (long)n, 0, 0);
 }
-static inline long sys_mkdir(const char *path, long mode) { return sys_call(SYS_mkdirat, SYS_AT_FDCWD, (long)path, mode, 0, 0, 0); }
-static inline long sys_unlink(const char *path) { return sys_call(SYS_unlinkat, SYS_AT_FDCWD, (long)path, 0, 0, 0, 0); }
+static inline long sys_mkdir(const char *path, long mode)
+{
+	return sys_call(SYS_mkdirat, SYS_AT_FDCWD, (long)path, mode, 0, 0, 0);
+}
+static inline long sys_unlink(const char *path)
+{
+	return sys_call(SYS_unlinkat, SYS_AT_FDCWD, (long)path, 0, 0, 0, 0);
+}
 static inline long sys_mmap(void *at, unsigned long n, long prot, long flags, long fd)
 {
 	return sys_call(SYS_mmap, (long)at, (long)n, prot, flags, fd, 0);
 }
-static inline long sys_munmap(void *at, unsigned long n) { return sys_call(SYS_munmap, (long)at, (long)n, 0, 0, 0, 0); }
+static inline long sys_munmap(void *at, unsigned long n)
+{
+	return sys_call(SYS_munmap, (long)at, (long)n, 0, 0, 0, 0);
+}
 static inline long sys_madvise(void *at, unsigned long n, long advice)
 {
 	return sys_call(SYS_madvise, (long)at, (long)n, advice, 0, 0, 0);
 }
-static inline long sys_getpid(void) { return sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0); }
+static inline long sys_getpid(void)
+{
+	return sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
 
-static inline int sys_failed(long result) { return (unsigned long)result > -4096ul; }
+static inline int sys_failed(long result)
+{
+	return (unsigned long)result > -4096ul;
+}
 
 #endif

@@ -43,7 +43,8 @@ static void thread_mirror(uint32_t i)
 void seep_threads_init(void)
 {
 #if defined(__x86_64__)
-	/* glibc's struct pthread begins at the thread pointer here; on AArch64 it lies before it and a system call is used. */
+	/* glibc's struct pthread begins at the thread pointer here; on AArch64 it lies before it and a system call is
+	 * used. */
 	uint32_t tid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
 
 	for (uint32_t at = 0x20; at < TID_SEARCH_BYTES && !tid_offset; at += 4)
@@ -53,7 +54,10 @@ void seep_threads_init(void)
 	seep.nr_threads = 1;
 }
 
-static bool name_equal(const char a[16], const char b[16]) { return !__builtin_memcmp(a, b, 16); }
+static bool name_equal(const char a[16], const char b[16])
+{
+	return !__builtin_memcmp(a, b, 16);
+}
 
 /* Takes a new entry; 0 when there is no room. */
 static uint32_t entry_new(uint64_t self)
@@ -70,8 +74,8 @@ static uint32_t entry_new(uint64_t self)
 }
 
 /*
- * The newest entry of a thread control block whose name is `name` (any name for NULL). Control blocks are used again by later threads; an entry
- * without tid was made by its name coming before its first sample.
+ * The newest entry of a thread control block whose name is `name` (any name for NULL). Control blocks are used again by
+ * later threads; an entry without tid was made by its name coming before its first sample.
  */
 static uint32_t entry_of(uint64_t self, const char *name)
 {
@@ -143,4 +147,7 @@ void seep_threads_mirror_all(void)
 }
 
 /* Only the forking thread is here, with a new id; its entry and those of the inherited blocks keep their names. */
-void seep_threads_after_fork(void) { seep_self.index = 0; }
+void seep_threads_after_fork(void)
+{
+	seep_self.index = 0;
+}

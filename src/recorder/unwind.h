@@ -58,8 +58,8 @@ uint32_t seep_unwind_nr_modules(void);
 /* Bytes of memory that the walker mapped or uses statically. */
 uint64_t seep_unwind_private_bytes(void);
 
-/* Walks from *regs (whose pc is a return address) to the root. Fills *w. Never fails: what cannot be walked is flagged.
- */
+/* Walks from *regs (whose pc is a return address) to the root. Fills *w. Never fails: what cannot be walked is
+ * flagged. */
 void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, struct seep_walk *w);
 
 /* Index of the module that holds pc now (checked), 0 none. *module may be NULL. */

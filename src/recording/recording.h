@@ -23,7 +23,7 @@ struct seep_recording {
 	struct seep_rec_header header; /* validated; strings are NUL-terminated */
 	struct seep_rec_words words;
 	struct seep_rec_status status;
-	struct seep_rec_ended ended; /* how 0: not written */
+	struct seep_rec_ended ended;     /* how 0: not written */
 	struct seep_rec_period *periods; /* the valid ones, in order */
 	size_t nr_periods;
 	struct seep_rec_module *modules; /* indexed by module number; an invalid slot is zeroed */

@@ -219,8 +219,8 @@ enum seep_status tables_read_short(const struct source *s, struct seep_recording
 
 /* ---- a whole recording ---- */
 
-/* Room for every entry that the file can hold, so that taking one is only a store. Fresh pages cost nothing until then.
- */
+/* Room for every entry that the file can hold, so that taking one is only a store. Fresh pages cost nothing until
+ * then. */
 static bool make_room(const struct source *s, struct seep_recording *r, uint64_t samples_limit)
 {
 	size_t nr_stacks = slots_count(s, &stack_table, r, NO_LIMIT);

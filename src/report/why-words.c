@@ -338,6 +338,34 @@ static void sentence_of_suspect(char out[WHY_SENTENCE_MAX], const struct seep_re
 	}
 }
 
+/* What the system counted: threads, files, mappings, what else its cgroup holds. */
+static void sentence_of_system(char out[WHY_SENTENCE_MAX], const struct seep_reason *r)
+{
+	char a[DRAW_MAX], b[DRAW_MAX];
+
+	switch ((int)r->id) {
+	case SEEP_REASON_COUNT_THREADS:
+		snprintf(out, WHY_SENTENCE_MAX, "threads: %s%s", number(a, r->value), at_half(b, r->other, number));
+		break;
+	case SEEP_REASON_COUNT_FDS:
+		snprintf(out, WHY_SENTENCE_MAX, "file descriptors: %s%s", number(a, r->value),
+		         at_half(b, r->other, number));
+		break;
+	case SEEP_REASON_COUNT_MAPPINGS:
+		snprintf(out, WHY_SENTENCE_MAX, "mappings: %s%s", number(a, r->value), at_half(b, r->other, number));
+		break;
+	case SEEP_REASON_CGROUP_FILE:
+		snprintf(out, WHY_SENTENCE_MAX, "page cache of its cgroup: %s, %s at the start", bytes(a, r->value),
+		         bytes(b, r->other));
+		break;
+	case SEEP_REASON_CGROUP_SHMEM:
+		snprintf(out, WHY_SENTENCE_MAX, "shared memory of its cgroup: %s, %s at the start", bytes(a, r->value),
+		         bytes(b, r->other));
+		break;
+	default: break;
+	}
+}
+
 void why_sentence(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v, const struct seep_reason *r)
 {
 	char a[DRAW_MAX], b[DRAW_MAX];
@@ -369,24 +397,6 @@ void why_sentence(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v, cons
 		         "neither live heap nor mappings nor stacks: %s (%.0f%% of the anonymous RSS)",
 		         bytes(a, r->value), 100 * r->other);
 		break;
-	case SEEP_REASON_COUNT_THREADS:
-		snprintf(out, WHY_SENTENCE_MAX, "threads: %s%s", number(a, r->value), at_half(b, r->other, number));
-		break;
-	case SEEP_REASON_COUNT_FDS:
-		snprintf(out, WHY_SENTENCE_MAX, "file descriptors: %s%s", number(a, r->value),
-		         at_half(b, r->other, number));
-		break;
-	case SEEP_REASON_COUNT_MAPPINGS:
-		snprintf(out, WHY_SENTENCE_MAX, "mappings: %s%s", number(a, r->value), at_half(b, r->other, number));
-		break;
-	case SEEP_REASON_CGROUP_FILE:
-		snprintf(out, WHY_SENTENCE_MAX, "page cache of its cgroup: %s, %s at the start", bytes(a, r->value),
-		         bytes(b, r->other));
-		break;
-	case SEEP_REASON_CGROUP_SHMEM:
-		snprintf(out, WHY_SENTENCE_MAX, "shared memory of its cgroup: %s, %s at the start", bytes(a, r->value),
-		         bytes(b, r->other));
-		break;
 	case SEEP_REASON_LIMIT:
 		snprintf(out, WHY_SENTENCE_MAX, "cgroup: up to %s used, the limit is %s", bytes(a, r->value),
 		         bytes(b, r->other));
@@ -399,7 +409,7 @@ void why_sentence(char out[WHY_SENTENCE_MAX], const struct seep_verdict *v, cons
 		snprintf(out, WHY_SENTENCE_MAX, "%s samples were lost: the true figures are higher",
 		         number(a, r->value));
 		break;
-	default: break;
+	default: sentence_of_system(out, r); break;
 	}
 }
 

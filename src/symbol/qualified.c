@@ -87,8 +87,8 @@ static void copy_braces(struct walker *w)
 	const char *end = skip_group(w->at);
 	size_t len = 1 + strcspn(w->at + 1, "(#} '"), most = (size_t)(end - w->at);
 
-	/* Brackets of other kinds may have closed the group before its first word ends: never write more than was read.
-	 */
+	/* Brackets of other kinds may have closed the group before its first word ends: never write more than was
+	 * read. */
 	copy(w, len < most ? len : most > 1 ? most - 1 : 1);
 	w->out[w->len++] = '}';
 	w->at = end;

@@ -21,8 +21,8 @@ char *readable_cplusplus(const char *demangled);
  */
 void readable_qualified_name(const char *demangled, char *out, bool *has_arguments);
 
-/* Length of an operator's symbol at `s`, which follows the word "operator": 2 for "()" or "->", 0 when there is none.
- */
+/* Length of an operator's symbol at `s`, which follows the word "operator": 2 for "()" or "->", 0 when there is
+ * none. */
 size_t readable_operator_length(const char *s);
 
 #endif

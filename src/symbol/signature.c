@@ -93,8 +93,8 @@ static void add_scope(struct writer *w, Dwarf_Die *scope, unsigned nesting)
 	add(w, "::");
 }
 
-/* Of the children of `parent` the one that is or holds the entry at `offset`: they stand in the order of their offsets.
- */
+/* Of the children of `parent` the one that is or holds the entry at `offset`: they stand in the order of their
+ * offsets. */
 static bool child_towards(Dwarf_Die *parent, Dwarf_Off offset, Dwarf_Die *out)
 {
 	Dwarf_Die child;

@@ -9,8 +9,8 @@ struct section_end {
 	uint64_t end; /* 0: not code */
 };
 
-/* Where the section ends that a symbol is in; 0 when it holds no code. Symbols come in runs: the last answer is kept.
- */
+/* Where the section ends that a symbol is in; 0 when it holds no code. Symbols come in runs: the last answer is
+ * kept. */
 static uint64_t code_end(struct section_end *last, Elf *elf, size_t shndx, uint64_t bias)
 {
 	Elf_Scn *scn;

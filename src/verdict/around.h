@@ -18,8 +18,8 @@ struct around {
 	bool threads_grow, fds_grow, mappings_grow, rss_grows, file_grows, shmem_grows;
 	bool is_own_cgroup; /* the cgroup's figures are this process's (and its family's) */
 	bool is_near_limit;
-	double slack_bytes; /* anonymous RSS that is neither live heap, its overhead, mappings nor stacks; NaN unknown
-	                     */
+	double slack_bytes; /* anonymous RSS that is neither live heap, its overhead, mappings nor stacks; NaN
+	                       unknown */
 };
 
 /* When the RSS was last seen, as a share of the life; NaN never. */

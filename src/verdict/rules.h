@@ -45,15 +45,15 @@
 #define RULE_STAY_LONGER 1.7
 /* … where the rate itself rises by more than RULE_RISE_FACTOR, only above this: there honest growth is likely. */
 #define RULE_STAY_LONGER_UNDER_LOAD 2.2
-/* BACKLOG: growth at the very end against that of the middle, and blocks freed early against an even spread of waits.
- */
+/* BACKLOG: growth at the very end against that of the middle, and blocks freed early against an even spread of
+ * waits. */
 #define RULE_BACKLOG_CONTINUES 0.3
 #define RULE_BACKLOG_EARLY 0.4
 
 /* Flat: changes below this share. */
 #define RULE_FLAT_SHARE 0.15
-/* A fall by this share of the peak, and by so many standard errors, is a release; so is a rise by that share after it.
- */
+/* A fall by this share of the peak, and by so many standard errors, is a release; so is a rise by that share after
+ * it. */
 #define RULE_RELEASE_SHARE 0.4
 #define RULE_RELEASE_ERRORS 3.5
 /* OLD: at most this share of the bytes was born in the last quarter of the life. */
@@ -63,8 +63,8 @@
 #define RULE_BLAME_SHARE 0.8
 #define RULE_BLAME_DEPTH 8
 
-/* The RSS stands for a place that holds this share of the live heap, when they differ by no more than so many errors.
- */
+/* The RSS stands for a place that holds this share of the live heap, when they differ by no more than so many
+ * errors. */
 #define RULE_RSS_SHARE 0.7
 #define RULE_RSS_ERRORS 2.5
 

@@ -38,8 +38,8 @@ struct site {
 	double kept_bytes; /* what the pattern says is lost; 0 unless a leak */
 };
 
-/* Rate of allocation of the whole process, in bytes per second, mean over [from, to] shares of the life; NaN unknown.
- */
+/* Rate of allocation of the whole process, in bytes per second, mean over [from, to] shares of the life; NaN
+ * unknown. */
 double site_total_rate(const struct seep_evidence *e, double from, double to);
 
 /* Merges `nr` stacks and classifies; false when memory is out. nr 0 gives an empty site of pattern FEW. */

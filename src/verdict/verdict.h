@@ -128,8 +128,8 @@ enum seep_pattern {
 	SEEP_PATTERN_RISING,   /* grows, but what kind of growth cannot be told */
 	SEEP_PATTERN_KEPT,     /* leak: survivors of all ages, and what has reached some age is not freed any more */
 	SEEP_PATTERN_BUFFER,   /* leak: few blocks that only realloc (or copying into larger ones) makes grow */
-	SEEP_PATTERN_BACKLOG,  /* leak: all is freed in the end, but later and later at an unchanged rate of allocation
-	                        */
+	SEEP_PATTERN_BACKLOG,  /* leak: all is freed in the end, but later and later at an unchanged rate of
+	                          allocation */
 	SEEP_NR_PATTERNS
 };
 /* "kept", "backlog", …: ids in JSON. */

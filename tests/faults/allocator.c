@@ -39,14 +39,15 @@ static uint64_t nr_operations, nr_slots;
 		__asm__ volatile("" : "+r"(p) : : "memory");         \
 		return p;                                            \
 	}
-SITE(0)
-SITE(1)
-SITE(2)
-SITE(3) SITE(4) SITE(5) SITE(6) SITE(7) SITE(8) SITE(9) SITE(10) SITE(11) SITE(12) SITE(13) SITE(14)
-	SITE(15) static void *(*const sites[EXACT_SITES])(size_t) = { site_0,  site_1,  site_2,  site_3,
-	                                                              site_4,  site_5,  site_6,  site_7,
-	                                                              site_8,  site_9,  site_10, site_11,
-	                                                              site_12, site_13, site_14, site_15 };
+/* clang-format off */
+SITE(0) SITE(1) SITE(2) SITE(3) SITE(4) SITE(5) SITE(6) SITE(7)
+SITE(8) SITE(9) SITE(10) SITE(11) SITE(12) SITE(13) SITE(14) SITE(15)
+
+static void *(*const sites[EXACT_SITES])(size_t) = {
+	site_0, site_1, site_2, site_3, site_4, site_5, site_6, site_7,
+	site_8, site_9, site_10, site_11, site_12, site_13, site_14, site_15
+};
+/* clang-format on */
 
 static double next_random(struct worker *w)
 {
@@ -57,8 +58,8 @@ static double next_random(struct worker *w)
 	return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
 }
 
-/* Place k serves sizes around 32·1.6^k, each a factor of four wide: mixed sizes on one stack. Small ones are frequent.
- */
+/* Place k serves sizes around 32·1.6^k, each a factor of four wide: mixed sizes on one stack. Small ones are
+ * frequent. */
 static uint32_t choose_site(struct worker *w)
 {
 	return (uint32_t)(EXACT_SITES * pow(next_random(w), 1.5));

@@ -32,8 +32,8 @@ static unsigned site_at(const struct exact_page *page, uint64_t addr)
 		if (addr >= page->site_addr[i] && addr < page->site_addr[i] + SITE_BYTES) {
 			unsigned best = i;
 
-			/* Functions may be closer than SITE_BYTES: the last one that begins before the address has it.
-			 */
+			/* Functions may be closer than SITE_BYTES: the last one that begins before the address has
+			 * it. */
 			for (unsigned k = 0; k < EXACT_SITES; k++)
 				if (page->site_addr[k] <= addr && page->site_addr[k] > page->site_addr[best])
 					best = k;

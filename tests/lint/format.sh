@@ -7,9 +7,10 @@ if ! command -v clang-format >/dev/null; then
 fi
 files=$(find src include tests demo bench examples \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print)
 # shellcheck disable=SC2086
-if ! clang-format --dry-run -Werror $files 2>&1 | grep -E 'error|warning' | head -40; then
-	echo "$(echo "$files" | wc -l) files are formatted"
-	exit 0
+wrong=$(clang-format --dry-run -Werror $files 2>&1 | grep -E 'error|warning')
+if [ -n "$wrong" ]; then
+	printf '%s\n' "$wrong" | head -n 40
+	echo "write it so with: clang-format -i FILE"
+	exit 1
 fi
-echo "write it so with: clang-format -i FILE"
-exit 1
+echo "$(printf '%s\n' "$files" | wc -l) files are formatted"

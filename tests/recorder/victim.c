@@ -1,6 +1,6 @@
 /*
- * Small programs, chosen by the first argument, that use the allocator in the ways that break recorders. Each prints what
- * a program without a recorder prints; the test compares both the output and what the recording says.
+ * Small programs, chosen by the first argument, that use the allocator in the ways that break recorders. Each prints
+ * what a program without a recorder prints; the test compares both the output and what the recording says.
  */
 #include <dlfcn.h>
 #include <errno.h>
