@@ -9,7 +9,7 @@
 #include "recorder/text.h"
 
 struct old {
-	uint64_t start_s;
+	uint64_t start_ns;
 	char file[128];
 };
 
@@ -25,8 +25,8 @@ uint64_t seep_stat_start_ticks(const char *stat)
 	return text_u64(at, &end);
 }
 
-/* Ends in ".seep" and starts with "NAME." and digits; the start time is behind the second last dot. */
-static bool parse_file(const char *file, const char *name, uint64_t *pid, uint64_t *start_s)
+/* NAME.PID.START.seep or NAME.PID.START-NR.seep. */
+static bool parse_file(const char *file, const char *name, uint64_t *pid)
 {
 	size_t n = text_len(name), len = text_len(file);
 	const char *end;
@@ -37,11 +37,13 @@ static bool parse_file(const char *file, const char *name, uint64_t *pid, uint64
 	*pid = text_u64(file + n + 1, &end);
 	if (*end != '.' || end == file + n + 1)
 		return false;
-	*start_s = text_u64(end + 1, &end);
+	(void)text_u64(end + 1, &end);
 	return *end == '.' || *end == '-';
 }
 
-static bool has_ended(const char *path, uint64_t pid, uint64_t pid_namespace, const uint8_t boot_id[16])
+/* Sets *start_ns to the wall clock of its start if it has. */
+static bool has_ended(const char *path, uint64_t pid, uint64_t pid_namespace, const uint8_t boot_id[16],
+                      uint64_t *start_ns)
 {
 	static char stat_path[32], stat[1024];
 	static struct seep_rec_header h;
@@ -54,6 +56,7 @@ static bool has_ended(const char *path, uint64_t pid, uint64_t pid_namespace, co
 	sys_close(fd);
 	if (n != (long)sizeof(h) || __builtin_memcmp(h.magic, SEEP_REC_MAGIC, 8))
 		return false;
+	*start_ns = h.epoch_realtime_ns + h.start_us * 1000;
 	if (__builtin_memcmp(h.boot_id, boot_id, 16))
 		return true;
 	if (h.pid != pid || h.pid_namespace != pid_namespace)
@@ -89,13 +92,13 @@ static void path_of(char *out, size_t cap, const char *dir, const char *file)
 }
 
 /* Keeps `seen` sorted, newest first; unlinks what falls out. */
-static void see(struct old *seen, uint32_t *nr, const char *dir, const char *file, uint64_t start_s)
+static void see(struct old *seen, uint32_t *nr, const char *dir, const char *file, uint64_t start_ns)
 {
 	char path[512];
 	uint32_t at = *nr;
 	struct old falls;
 
-	while (at > 0 && seen[at - 1].start_s < start_s)
+	while (at > 0 && seen[at - 1].start_ns < start_ns)
 		at--;
 	if (*nr < SEEP_KEEP_ENDED) {
 		(*nr)++;
@@ -108,7 +111,7 @@ static void see(struct old *seen, uint32_t *nr, const char *dir, const char *fil
 	}
 	for (uint32_t i = *nr - 1; i > at; i--)
 		seen[i] = seen[i - 1];
-	seen[at].start_s = start_s;
+	seen[at].start_ns = start_ns;
 	__builtin_memcpy(seen[at].file, file, text_len(file) + 1);
 }
 
@@ -133,14 +136,14 @@ void seep_retention_clear(const char *dir, const char *name, uint64_t pid_namesp
 		for (long at = 0; at < n;) {
 			const struct entry *e = (const struct entry *)(const void *)(block + at);
 			char path[512];
-			uint64_t pid, start_s;
+			uint64_t pid, start_ns;
 
 			at += e->bytes;
-			if (!parse_file(e->name, name, &pid, &start_s))
+			if (!parse_file(e->name, name, &pid))
 				continue;
 			path_of(path, sizeof(path), dir, e->name);
-			if (has_ended(path, pid, pid_namespace, boot_id))
-				see(seen, &nr, dir, e->name, start_s);
+			if (has_ended(path, pid, pid_namespace, boot_id, &start_ns))
+				see(seen, &nr, dir, e->name, start_ns);
 		}
 	sys_close(fd);
 }
