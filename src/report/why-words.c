@@ -55,7 +55,7 @@ char *why_place(char out[WHY_PLACE_MAX], const struct seep_evidence_frame *f)
 	size_t len;
 
 	if (!f)
-		snprintf(raw, sizeof(raw), "code that could not be walked to");
+		snprintf(raw, sizeof(raw), "the runtime, or code that is not known");
 	else if (*f->file && f->line)
 		snprintf(raw, sizeof(raw), "%.380s (%.100s:%u)", f->function, base_name(f->file), f->line);
 	else if (*f->module)
