@@ -56,23 +56,9 @@ bool seep_plan_make(struct seep_plan *p, uint64_t file_bytes)
 	return true;
 }
 
-/* Word by word: each is read once, so that the checksum is of what was written even if another thread changes the
- * slot. */
 void seep_mirror(uint64_t where, const void *slot, size_t nr_bytes)
 {
-	const uint64_t *from = slot;
-	uint64_t *to = (uint64_t *)(void *)(seep.file + where);
-	struct seep_rec_sum sum = seep_rec_sum_begin(seep.salt, where);
-	size_t nr = nr_bytes / 8 - 1;
-
-	for (size_t i = 0; i < nr; i++) {
-		uint64_t word = load_relaxed(&from[i]);
-
-		seep_rec_sum_add(&sum, word);
-		store_relaxed(&to[i], word);
-	}
-	/* Readers take a slot whose checksum is right; nothing may move below this store. */
-	store_release(&to[nr], seep_rec_sum_end(&sum));
+	seep_mirror_inline(where, slot, nr_bytes);
 }
 
 /* ---- small facts ---- */

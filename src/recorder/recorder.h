@@ -239,6 +239,26 @@ static inline uint64_t seep_where(uint32_t section, uint64_t i)
 }
 /* Copies `nr_bytes` (whole slot, checksum last) to the file; the checksum is made here. */
 void seep_mirror(uint64_t where, const void *slot, size_t nr_bytes);
+/* The same in line, for the two kinds of slot that are written at every sample: their size is known to the compiler. */
+static inline __attribute__((always_inline)) void seep_mirror_inline(uint64_t where, const void *slot, size_t nr_bytes)
+{
+	const uint64_t *from = (const uint64_t *)slot;
+	uint64_t *to = (uint64_t *)(void *)(seep.file + where);
+	struct seep_rec_sum sum = seep_rec_sum_begin(seep.salt, where);
+	size_t nr = nr_bytes / 8 - 1;
+
+	/* Each word is read once, so that the checksum is of what was written even if another thread changes the slot.
+	 */
+#pragma GCC unroll 16
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t word = load_relaxed(&from[i]);
+
+		seep_rec_sum_add(&sum, word);
+		store_relaxed(&to[i], word);
+	}
+	/* Readers take a slot whose checksum is right; nothing may move below this store. */
+	store_release(&to[nr], seep_rec_sum_end(&sum));
+}
 static inline struct seep_rec_words *seep_words(void)
 {
 	return (struct seep_rec_words *)(void *)(seep.file + SEEP_REC_WORDS_OFFSET);

@@ -16,13 +16,19 @@
 
 /* ---- index ---- */
 
-static uint64_t hash_of(const void *addr)
+/*
+ * Neighbours share a home: blocks of one 256-byte stretch (8 of the C library's smallest) are in one line, so the index
+ * of a small heap is small too, however large the table. Multiplying spreads the stretches evenly.
+ */
+static uint64_t home_of(const void *addr)
 {
-	uint64_t h = (uint64_t)(uintptr_t)addr;
+	return ((uint64_t)(uintptr_t)addr >> 8) * 0x9e3779b97f4a7c15ull >> (64 - seep.index_line_bits);
+}
 
-	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
-	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ull;
-	return h ^ h >> 32;
+/* What tells the keys of a line apart, before the slot is asked; blocks are at least 8 bytes apart. */
+static uint32_t fingerprint_of(const void *addr)
+{
+	return (uint32_t)((uint64_t)(uintptr_t)addr >> 3);
 }
 
 uint64_t seep_index_bytes(uint32_t nr_samples, uint32_t *line_bits)
@@ -33,20 +39,20 @@ uint64_t seep_index_bytes(uint32_t nr_samples, uint32_t *line_bits)
 	return (ENTRIES_A_LINE * 8ull + 1) << *line_bits;
 }
 
-static uint64_t *line_of(uint64_t hash, uint32_t distance)
+static uint64_t *line_of(uint64_t home, uint32_t distance)
 {
 	uint64_t mask = (1ull << seep.index_line_bits) - 1;
 
-	return &seep.index[(((hash >> (64 - seep.index_line_bits)) + distance) & mask) * ENTRIES_A_LINE];
+	return &seep.index[((home + distance) & mask) * ENTRIES_A_LINE];
 }
 
 static bool index_insert(const void *addr, uint32_t slot)
 {
-	uint64_t hash = hash_of(addr), entry = hash << 32 | (slot + 1);
-	uint8_t *reach = &seep.reach[hash >> (64 - seep.index_line_bits)];
+	uint64_t home = home_of(addr), entry = (uint64_t)fingerprint_of(addr) << 32 | (slot + 1);
+	uint8_t *reach = &seep.reach[home];
 
 	for (uint32_t d = 0; d < MAX_REACH && d < 1u << seep.index_line_bits; d++) {
-		uint64_t *line = line_of(hash, d);
+		uint64_t *line = line_of(home, d);
 
 		for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
 			uint64_t empty = 0;
@@ -66,17 +72,17 @@ static bool index_insert(const void *addr, uint32_t slot)
 /* The entry of addr, NULL if there is none. */
 static uint64_t *index_find(const void *addr)
 {
-	uint64_t hash = hash_of(addr);
-	uint32_t reach = load_relaxed(&seep.reach[hash >> (64 - seep.index_line_bits)]);
+	uint64_t home = home_of(addr);
+	uint32_t reach = load_relaxed(&seep.reach[home]), fingerprint = fingerprint_of(addr);
 
 	for (uint32_t d = 0; d <= reach; d++) {
-		uint64_t *line = line_of(hash, d);
+		uint64_t *line = line_of(home, d);
 
 		for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
 			uint64_t entry = load_relaxed(&line[i]);
 			uint32_t slot = (uint32_t)entry - 1;
 
-			if (!entry || (uint32_t)(entry >> 32) != (uint32_t)hash || slot >= seep.nr_samples_cap)
+			if (!entry || (uint32_t)(entry >> 32) != fingerprint || slot >= seep.nr_samples_cap)
 				continue;
 			if (load_relaxed(&seep.samples[slot].addr) == (uint64_t)(uintptr_t)addr)
 				return &line[i];
@@ -121,8 +127,8 @@ static void slot_give(uint32_t slot)
 static void slot_mirror(uint32_t slot)
 {
 	if (seep.is_mirrored)
-		seep_mirror(seep_where(SEEP_REC_SEC_SAMPLES, slot), &seep.samples[slot],
-		            sizeof(struct seep_rec_sample));
+		seep_mirror_inline(seep_where(SEEP_REC_SEC_SAMPLES, slot), &seep.samples[slot],
+		                   sizeof(struct seep_rec_sample));
 }
 
 static void slot_mirror_empty(uint32_t slot)

@@ -283,7 +283,7 @@ static void counters_write(uint32_t stack)
 	c->seq++;
 	c->stack = stack;
 	if (seep.is_mirrored)
-		seep_mirror(seep_where(SEEP_REC_SEC_COUNTERS, stack) + (c->seq & 1) * sizeof(*c), c, sizeof(*c));
+		seep_mirror_inline(seep_where(SEEP_REC_SEC_COUNTERS, stack) + (c->seq & 1) * sizeof(*c), c, sizeof(*c));
 }
 
 /* With the lock held: writes, and takes over what others added to the side meanwhile. */
