@@ -315,6 +315,7 @@ void seep_threads_init(void);
 uint32_t seep_thread_index(void);
 void seep_thread_renamed(uint64_t self, const char *name);
 void seep_threads_mirror_all(void);
+/* pthread_self(), which is the thread pointer on x86-64. */
 uint64_t seep_thread_pointer(void);
 void seep_threads_after_fork(void);
 

@@ -31,7 +31,7 @@ static void say(const char *a, const char *b)
 	text_add(&t, a);
 	text_add(&t, b);
 	for (size_t i = 0; i < t.len; i++)
-		if (t.p[i] < ' ' && t.p[i] >= 0)
+		if ((unsigned char)t.p[i] < ' ')
 			t.p[i] = '?';
 	t.p[t.len] = '\n';
 	t.p[t.len + 1] = 0;
@@ -109,8 +109,8 @@ static void forked_child(void)
 }
 
 /*
- * A page that the kernel empties in a forked child, whichever way it was forked (Linux 4.14). Older kernels: the C
- * library's fork tells us.
+ * A page that the kernel empties in a forked child, whichever way it was forked (Linux 4.14). Older kernels and some
+ * emulated ones do not: the C library's fork tells us too.
  */
 static void take_cookie(void)
 {
@@ -120,10 +120,9 @@ static void take_cookie(void)
 		return;
 	seep.cookie = (uint32_t *)page;
 	*seep.cookie = 1;
-	if (sys_failed(sys_madvise((void *)page, 4096, 18 /* MADV_WIPEONFORK */))) {
+	if (sys_failed(sys_madvise((void *)page, 4096, 18 /* MADV_WIPEONFORK */)))
 		seep.status.reasons |= SEEP_REC_WHY_NO_WIPEONFORK;
-		(void)pthread_atfork(NULL, NULL, forked_child);
-	}
+	(void)pthread_atfork(NULL, NULL, forked_child);
 	seep.private_bytes += 4096;
 }
 

@@ -5,7 +5,7 @@
  * start by looking for the main thread's), names come from pthread_setname_np and prctl(PR_SET_NAME), which we see.
  * A thread control block that is used again by a thread of the same name reuses the entry: its first owner has ended.
  */
-#include <asm/prctl.h>
+#include <pthread.h>
 
 #include "recorder/recorder.h"
 #include "recorder/sys.h"
@@ -17,14 +17,14 @@ static uint32_t tid_offset; /* 0: not found */
 
 uint64_t seep_thread_pointer(void)
 {
+#if defined(__x86_64__)
 	uint64_t self;
 
-#if defined(__x86_64__)
 	__asm__("mov %%fs:0, %0" : "=r"(self));
-#else
-	__asm__("mrs %0, tpidr_el0" : "=r"(self));
-#endif
 	return self;
+#else
+	return (uint64_t)pthread_self(); /* lies before the thread pointer here */
+#endif
 }
 
 static uint32_t own_tid(void)
@@ -114,7 +114,7 @@ uint32_t seep_thread_index(void)
 	return i;
 }
 
-/* `self` is pthread_self() of the renamed thread, which is its thread pointer on x86-64. */
+/* `self` is pthread_self() of the renamed thread. */
 void seep_thread_renamed(uint64_t self, const char *name)
 {
 	bool is_own = self == seep_thread_pointer();
