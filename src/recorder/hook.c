@@ -11,27 +11,11 @@
 #include "recorder/hook.h"
 #include "recorder/recorder.h"
 
-/* True, and counted down, when nothing has to be sampled. */
-static inline __attribute__((always_inline)) bool is_fast(size_t size)
-{
-	uint64_t left = seep_self.left;
-
-	if (unlikely(size >= left))
-		return false;
-	seep_self.left = left - size;
-	return true;
-}
-
-static inline __attribute__((always_inline)) bool is_unsampled(const void *p)
-{
-	return likely(load_relaxed(&seep_filter[seep_filter_slot(p)]) == 0);
-}
-
 /* ---- malloc, calloc ---- */
 
 SEEP_EXPORT void *malloc(size_t size)
 {
-	if (likely(is_fast(size)))
+	if (likely(seep_is_fast(size)))
 		return seep_next.malloc(size);
 	return seep_slow_malloc(size);
 }
@@ -57,7 +41,7 @@ SEEP_EXPORT void *calloc(size_t nr, size_t size)
 {
 	size_t total;
 
-	if (unlikely(__builtin_mul_overflow(nr, size, &total)) || likely(is_fast(total)))
+	if (unlikely(__builtin_mul_overflow(nr, size, &total)) || likely(seep_is_fast(total)))
 		return seep_next.calloc(nr, size);
 	return seep_slow_calloc(nr, size);
 }
@@ -74,14 +58,14 @@ void *seep_sample_calloc(size_t nr, size_t size, const struct seep_regs *regs)
 
 SEEP_EXPORT void free(void *p)
 {
-	if (likely(is_unsampled(p))) {
+	if (likely(seep_is_unsampled(p))) {
 		seep_next.free(p);
 		return;
 	}
 	seep_slow_free(p);
 }
 
-void seep_slow_free(void *p)
+__attribute__((noinline, cold)) void seep_slow_free(void *p)
 {
 	if (seep_is_bootstrap(p))
 		return;
@@ -91,7 +75,7 @@ void seep_slow_free(void *p)
 
 SEEP_EXPORT void free_sized(void *p, size_t size)
 {
-	if (unlikely(!is_unsampled(p))) {
+	if (unlikely(!seep_is_unsampled(p))) {
 		if (seep_is_bootstrap(p))
 			return;
 		seep_forget(p);
@@ -104,7 +88,7 @@ SEEP_EXPORT void free_sized(void *p, size_t size)
 
 SEEP_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
-	if (unlikely(!is_unsampled(p))) {
+	if (unlikely(!seep_is_unsampled(p))) {
 		if (seep_is_bootstrap(p))
 			return;
 		seep_forget(p);
@@ -126,7 +110,7 @@ SEEP_EXPORT void cfree(void *p)
 
 SEEP_EXPORT void *realloc(void *p, size_t size)
 {
-	if (likely(is_unsampled(p)) && likely(is_fast(size)))
+	if (likely(seep_is_unsampled(p)) && likely(seep_is_fast(size)))
 		return seep_next.realloc(p, size);
 	return seep_slow_realloc(p, size);
 }
@@ -151,8 +135,8 @@ void *seep_sample_realloc(void *p, size_t size, const struct seep_regs *regs)
 
 	if (p && seep_is_bootstrap(p))
 		return realloc_bootstrap(p, size);
-	had = p && !is_unsampled(p) && seep_take(p, &old);
-	period = is_fast(size) ? 0 : seep_draw(size);
+	had = p && !seep_is_unsampled(p) && seep_take(p, &old);
+	period = seep_is_fast(size) ? 0 : seep_draw(size);
 	q = seep_next.realloc(p, size);
 	if (had && !q && size) {
 		seep_put_back(&old);
@@ -189,14 +173,14 @@ SEEP_EXPORT void *reallocarray(void *p, size_t nr, size_t size)
 
 SEEP_EXPORT void *memalign(size_t align, size_t size)
 {
-	if (likely(is_fast(size)))
+	if (likely(seep_is_fast(size)))
 		return seep_next.memalign(align, size);
 	return seep_slow_aligned(align, size, seep_next.memalign);
 }
 
 SEEP_EXPORT void *aligned_alloc(size_t align, size_t size)
 {
-	if (likely(is_fast(size)))
+	if (likely(seep_is_fast(size)))
 		return seep_next.aligned_alloc(align, size);
 	return seep_slow_aligned(align, size, seep_next.aligned_alloc);
 }
@@ -215,14 +199,14 @@ static void *call_pvalloc(size_t align, size_t size)
 
 SEEP_EXPORT void *valloc(size_t size)
 {
-	if (likely(is_fast(size)))
+	if (likely(seep_is_fast(size)))
 		return seep_next.valloc(size);
 	return seep_slow_aligned(0, size, call_valloc);
 }
 
 SEEP_EXPORT void *pvalloc(size_t size)
 {
-	if (likely(is_fast(size)))
+	if (likely(seep_is_fast(size)))
 		return seep_next.pvalloc(size);
 	return seep_slow_aligned(0, size, call_pvalloc);
 }
@@ -237,7 +221,7 @@ void *seep_sample_aligned(size_t align, size_t size, void *(*next)(size_t, size_
 
 SEEP_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 {
-	if (likely(is_fast(size)))
+	if (likely(seep_is_fast(size)))
 		return seep_next.posix_memalign(out, align, size);
 	return seep_slow_posix_memalign(out, align, size);
 }

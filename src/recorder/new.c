@@ -142,15 +142,9 @@ void *seep_sample_new(size_t size, size_t align, const void *nothrow, unsigned w
 static inline __attribute__((always_inline)) void *operator_new(size_t size, size_t align, const void *nothrow,
                                                                 unsigned which)
 {
-	uint64_t left;
-
-	if (likely(!is_counted_new[which]))
+	if (likely(!is_counted_new[which]) || seep_is_fast(size))
 		return call_next(size, align, nothrow, which);
-	left = seep_self.left;
-	if (unlikely(size >= left))
-		return seep_slow_new(size, align, nothrow, which);
-	seep_self.left = left - size;
-	return call_next(size, align, nothrow, which);
+	return seep_slow_new(size, align, nothrow, which);
 }
 
 /* `a` and `b`: size and alignment in the order of the operator's own parameters. */
@@ -162,7 +156,7 @@ static inline __attribute__((always_inline)) void operator_delete(void *p, size_
 		free(p);
 		return;
 	}
-	if (is_counted_delete[which] && unlikely(load_relaxed(&seep_filter[seep_filter_slot(p)]) != 0))
+	if (is_counted_delete[which] && !seep_is_unsampled(p))
 		seep_forget(p);
 	fn(p, a, b);
 }
