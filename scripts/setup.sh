@@ -5,7 +5,7 @@ set -eu
 
 build="gcc g++ meson ninja-build pkg-config scdoc libdw-dev libelf-dev libdebuginfod-dev libiberty-dev zlib1g-dev
 	libpcre2-dev"
-check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-go binutils gdb redis-server
+check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-go binutils gdb musl-tools zsh fish redis-server
 	redis-tools sqlite3 heaptrack libjemalloc2 libmimalloc2.0 google-perftools libgoogle-perftools4 stress-ng debootstrap"
 demo="redis-server redis-tools python3"
 bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
