@@ -17,6 +17,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from tap import Tap  # noqa: E402
+
 THREADS = 8
 PERIOD = 65536
 MANY = 20
@@ -92,20 +95,6 @@ def one(args, result, seed, delay_s, exact):
     result.head(lines[0], seed)
     for line in lines[1:]:
         result.figure(line, seed, exact)
-
-
-class Tap:
-    def __init__(self):
-        self.nr, self.failed = 0, 0
-
-    def check(self, ok, text):
-        self.nr += 1
-        self.failed += not ok
-        print(f"{'ok' if ok else 'not ok'} {self.nr} - {text}", flush=True)
-
-    def done(self):
-        print(f"1..{self.nr}")
-        return 1 if self.failed else 0
 
 
 def judge_z(tap, z):

@@ -14,6 +14,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from tap import Tap  # noqa: E402
+
 PERIOD = 32768
 OPERATIONS = 300000
 SLOTS = 6000
@@ -41,20 +44,6 @@ def cases(text):
             yield {"figure": figure, "exact": exact, "expected": expected, "estimate": estimate, "samples": samples,
                    "holds": low <= exact <= high, "error": (estimate - exact) / exact,
                    "z": (estimate - exact) / true_error if true_error > 0 else 0}
-
-
-class Tap:
-    def __init__(self):
-        self.nr, self.failed = 0, 0
-
-    def check(self, ok, text):
-        self.nr += 1
-        self.failed += not ok
-        print(f"{'ok' if ok else 'not ok'} {self.nr} - {text}", flush=True)
-
-    def done(self):
-        print(f"1..{self.nr}")
-        return 1 if self.failed else 0
 
 
 def share(group):

@@ -17,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from tap import Tap  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 CGROUPS = "/sys/fs/cgroup/memory"
 GROWING = {"leak", "mappings", "threads", "fds", "tmpfs", "off-heap", "growing"}
@@ -118,20 +121,6 @@ class Run:
         where = f"{suspects[0]['function']} ({suspects[0]['pattern']})" if suspects else "-"
         mark = "skip" if self.skipped else "right" if self.is_right() and self.is_named() else "WRONG"
         return f"# {mark} {self.program.name} {self.seed}: {self.error or self.skipped or self.word()} at {where}"
-
-
-class Tap:
-    def __init__(self):
-        self.nr, self.failed = 0, 0
-
-    def check(self, ok, text):
-        self.nr += 1
-        self.failed += not ok
-        print(f"{'ok' if ok else 'not ok'} {self.nr} - {text}", flush=True)
-
-    def done(self):
-        print(f"1..{self.nr}")
-        return 1 if self.failed else 0
 
 
 def parse():
