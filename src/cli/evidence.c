@@ -394,7 +394,7 @@ static void look_for_blindness(struct seep_evidence *e, const struct seep_record
 {
 	double rss_anon = e->nr_system ? e->system[e->nr_system - 1].rss_anon : NAN;
 
-	e->is_blind = r->status.samples_made == 0 && rss_anon > 32e6;
+	e->is_blind = r->status.samples_made == 0 && !r->header.forked_from && rss_anon > 32e6;
 }
 
 static int open_profiles(struct builder *b, struct cli_targets *t, size_t i)

@@ -214,9 +214,10 @@ struct seep_state {
 	uint32_t *next_free; /* links of the free list, slot + 1 */
 	uint64_t free_head;  /* tag << 32 | slot + 1 */
 	uint32_t nr_samples_cap, samples_high, serial;
-	uint64_t full_at; /* slots in use at which the period doubles next */
-	uint64_t *index;  /* fingerprint << 32 | slot + 1 */
-	uint8_t *reach;   /* per line of 8 entries: how many lines further its keys may be */
+	uint32_t serial_at_start; /* what a forked child inherited: its parents' samples are not its own cost */
+	uint64_t full_at;         /* slots in use at which the period doubles next */
+	uint64_t *index;          /* fingerprint << 32 | slot + 1 */
+	uint8_t *reach;           /* per line of 8 entries: how many lines further its keys may be */
 	uint32_t index_line_bits;
 
 	/* stacks.c */

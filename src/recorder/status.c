@@ -13,7 +13,7 @@ static void status_write(void)
 
 	s.time_us = seep_now_us();
 	s.period = load_relaxed(&seep.period);
-	s.samples_made = load_relaxed(&seep.serial);
+	s.samples_made = load_relaxed(&seep.serial) - seep.serial_at_start;
 	s.private_bytes = seep.private_bytes;
 	s.nr_stacks = load_relaxed(&seep.nr_stacks);
 	s.nr_frames = load_relaxed(&seep.nr_frames);

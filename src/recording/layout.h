@@ -142,7 +142,7 @@ struct seep_rec_status {
 	uint64_t time_us;       /* when this copy was written */
 	uint64_t period;        /* now in force; 1 exact */
 	uint64_t slow_calls;    /* times the slow path ran, without the last few of each thread */
-	uint64_t samples_made;  /* blocks sampled since the start (by a forked child: and by its parents) */
+	uint64_t samples_made;  /* blocks that this process sampled; not those a forked child inherited */
 	uint64_t cost_ns;       /* time spent in the slow path, estimated; 0 unknown */
 	uint64_t private_bytes; /* anonymous memory mapped by the recorder */
 	uint64_t nr_stacks, nr_modules, nr_threads, nr_frames; /* used so far (high-water) */

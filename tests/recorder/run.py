@@ -101,6 +101,8 @@ def children_have_their_own():
     children = sorted((r for r in rs if r.forked_from), key=lambda r: max(sizes(r)))
     ok(len(parent) == 1 and len(children) == 2, "two children allocated, two have recordings", [r.forked_from for r in rs])
     ok(all(c.forked_from == parent[0].pid for c in children), "they name their parent")
+    ok(all(0 < c.status["samples_made"] < 10 for c in children), "and count their own samples only, as their own cost",
+       [c.status["samples_made"] for c in children])
     ok([max(sizes(c)) for c in children] == [111111, 222222], "each has its own blocks")
     ok([sizes(c).count(10000) for c in children] == [10, 10], "what they freed of the parent's is freed in theirs only")
     ok(sizes(parent[0]).count(10000) == 15 and parent[0].torn == 0, "the parent's is its own", sizes(parent[0]).count(10000))
