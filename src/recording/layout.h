@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define SEEP_REC_MAGIC "SEEPREC\n"
-#define SEEP_REC_MAJOR 1 /* another major version is refused */
+#define SEEP_REC_MAJOR 2 /* another major version is refused */
 #define SEEP_REC_MINOR 0 /* a higher minor version only appends sections, reason bits and fields in reserved space */
 #define SEEP_REC_ENDIAN 0x01020304u
 
@@ -41,7 +41,11 @@ enum {
 	SEEP_REC_SEC_RING = 10,    /* struct seep_rec_ring: totals over time */
 	SEEP_REC_SEC_SYSTEM = 11,  /* struct seep_rec_system: written by the tool */
 	SEEP_REC_SEC_ENDED = 12,   /* 1 struct seep_rec_ended: written by the tool */
-	SEEP_REC_NR_SECTIONS = 16
+	SEEP_REC_SEC_TRAIL = 13,   /* per stack struct seep_rec_trail */
+	SEEP_REC_SEC_SNAPS = 14,   /* per stack struct seep_rec_snap */
+	SEEP_REC_SEC_MARKS = 15,   /* struct seep_rec_mark: the first half the recorder's, the second the tool's */
+	SEEP_REC_SEC_HEAPS = 16,   /* struct seep_rec_heap, append only: the program's own arenas */
+	SEEP_REC_NR_SECTIONS = 24
 };
 
 struct seep_rec_section {
@@ -82,7 +86,8 @@ struct seep_rec_header {
 	char command[1536]; /* arguments, each with its NUL; cut if longer */
 	char hostname[64];
 	char allocator[128]; /* path of the object that defines the next malloc */
-	uint8_t reserved[712];
+	uint32_t budget_ppm; /* share of one CPU that the recorder keeps itself under, in millionths; 0 none */
+	uint8_t reserved[516];
 	uint64_t checksum;
 };
 
@@ -96,14 +101,26 @@ struct seep_rec_header {
  * `control` is the only word that the recorder reads back from the file, clamped.
  */
 struct seep_rec_words {
-	uint64_t control; /* written by anyone who may: bit 63 on; bits 62–48 a serial; bits 47–0 period in bytes */
+	/* Written by anyone who may: bit 63 on; bits 62–55 count marks; bits 54–48 a serial; bits 47–0 period in bytes.
+	 */
+	uint64_t control;
 	uint64_t children_unrecorded; /* added to by forked children that could not make a recording */
 	uint64_t heartbeat_us;        /* time of the newest event; the recorder's */
 	uint64_t samples_high;        /* slots of the samples section ever used: readers stop there; the recorder's */
-	uint64_t reserved[4];
+	/*
+	 * The peak and the last mark (§13). `peak`: bit 0 is 0 while the heap in use is at its highest now, bits 63–1
+	 * number the peaks. `mark`: bits 63–8 number the marks that were noticed, bits 7–0 are the control word's count
+	 * at the last.
+	 */
+	uint64_t peak;
+	double peak_bytes; /* heap in use at the peak, estimated */
+	uint64_t peak_us;
+	uint64_t mark;
 };
 #define SEEP_REC_WORDS_OFFSET 4096u
 #define SEEP_REC_CONTROL_ON (1ull << 63)
+#define SEEP_REC_CONTROL_MARKS(control) ((uint32_t)((control) >> 55) & 0xffu)
+#define SEEP_REC_PEAK_FALLEN 1ull /* the peak is over: snaps hold what changed since */
 
 /* Reason codes: bits of seep_rec_status.reasons (§7). */
 enum {
@@ -161,7 +178,13 @@ struct seep_rec_period {
 	uint32_t reserved;
 	uint64_t checksum;
 };
-enum { SEEP_REC_CAUSE_START = 1, SEEP_REC_CAUSE_CONTROL = 2, SEEP_REC_CAUSE_FULL = 3, SEEP_REC_CAUSE_FORK = 4 };
+enum {
+	SEEP_REC_CAUSE_START = 1,
+	SEEP_REC_CAUSE_CONTROL = 2, /* the control word, or the program by seep.h */
+	SEEP_REC_CAUSE_FULL = 3,
+	SEEP_REC_CAUSE_FORK = 4,
+	SEEP_REC_CAUSE_BUDGET = 5
+};
 
 /*
  * One loaded object in one generation. 384 bytes. Offset + start − bias = address in the ELF file. The same file loaded
@@ -210,9 +233,11 @@ struct seep_rec_stack {
 
 enum {
 	SEEP_REC_KIND_HEAP = 0,
-	SEEP_REC_KIND_MMAP = 1,          /* the program's own mappings: kept apart from the heap */
-	SEEP_REC_KIND_ALLOCATOR_MMAP = 2 /* mapped by the allocator itself: never added to in-use */
+	SEEP_REC_KIND_MMAP = 1,           /* the program's own mappings: kept apart from the heap */
+	SEEP_REC_KIND_ALLOCATOR_MMAP = 2, /* mapped by the allocator itself: never added to in-use */
+	SEEP_REC_KIND_ARENA = 16 /* 16 + i: blocks of the arena in entry i of the heaps section; kept apart too */
 };
+#define SEEP_REC_NR_ARENAS_MAX 240
 
 #define SEEP_REC_NR_LIFETIMES 12
 /*
@@ -252,9 +277,59 @@ struct seep_rec_history {
 	uint64_t checksum;
 };
 
+/*
+ * In-use bytes of one stack at 24 ticks, the further back the further apart (§10). 128 bytes. Tick n is at n × tick_s
+ * seconds. With last_tick as the newest tick, point 3 k + p of the levels k = 0 … 6 is at the newest tick n = j × 4^k
+ * with j mod 4 = p + 1, and point 21 + p at the newest n = j × 4^7 with j mod 3 = p; n is at least 1, else there is no
+ * such point. Later ticks have the value of `now`.
+ */
+#define SEEP_REC_NR_TRAIL 24
+#define SEEP_REC_TRAIL_LEVELS 8u
+struct seep_rec_trail {
+	uint64_t last_tick;
+	uint32_t stack;
+	uint32_t tick_s; /* 1, 4, 16 or 64: so that the whole life is reached, or 24 days */
+	float inuse_bytes[SEEP_REC_NR_TRAIL];
+	uint64_t reserved;
+	uint64_t checksum;
+};
+
+/*
+ * What one stack had in use at the peak and at the last mark, saved when it was first touched after them (§13): valid
+ * while peak_nr or mark_nr is the number in the words, else the stack has not changed since. 64 bytes.
+ */
+struct seep_rec_snap {
+	uint32_t stack;
+	uint32_t peak_nr, mark_nr; /* lower 32 bits of the numbers in the words */
+	uint32_t reserved;
+	double peak_bytes, peak_objects;
+	double mark_bytes, mark_objects;
+	float peak_bytes_var, mark_bytes_var;
+	uint64_t checksum;
+};
+
+/* A named moment. 64 bytes; entries are in no order. */
+struct seep_rec_mark {
+	uint64_t time_us;
+	uint32_t by; /* SEEP_REC_MARK_BY_… */
+	uint32_t reserved;
+	char name[40]; /* NUL-terminated if shorter */
+	uint64_t checksum;
+};
+enum { SEEP_REC_MARK_BY_PROGRAM = 1, SEEP_REC_MARK_BY_TOOL = 2 };
+
+/* An arena that the program reports its blocks of (seep.h). 64 bytes. */
+struct seep_rec_heap {
+	uint64_t first_us;
+	uint64_t reserved;
+	char name[40]; /* NUL-terminated if shorter */
+	uint64_t checksum;
+};
+
 /* One live sampled block. 64 bytes; written by the allocating thread, emptied (checksum 0) by the freeing one. */
 struct seep_rec_sample {
-	uint64_t addr;
+	uint64_t
+		addr; /* of an arena's block: bits 63–56 are its kind, because a block may begin where the arena does */
 	uint64_t size;   /* bytes requested */
 	uint64_t period; /* mean bytes between samples when it was drawn; 1: not drawn, weight 1 */
 	uint64_t birth_us;
@@ -274,7 +349,8 @@ enum {
 	SEEP_REC_BY_NEW,
 	SEEP_REC_BY_MMAP_ANON,
 	SEEP_REC_BY_MMAP_FILE,
-	SEEP_REC_BY_MREMAP
+	SEEP_REC_BY_MREMAP,
+	SEEP_REC_BY_ARENA
 };
 
 /* 64 bytes. */
@@ -287,7 +363,9 @@ struct seep_rec_thread {
 	uint64_t checksum;
 };
 
-/* 64 bytes. Entries are in no order: sort by time_us; equal times are one entry. */
+/*
+ * 64 bytes. Entries are in no order: sort by time_us; equal times are one entry. Older ones are further apart (§10).
+ */
 struct seep_rec_ring {
 	uint64_t time_us;
 	double inuse_bytes, inuse_objects; /* heap kind */
@@ -340,6 +418,10 @@ _Static_assert(sizeof(struct seep_rec_thread) == 64, "§11");
 _Static_assert(sizeof(struct seep_rec_ring) == 64, "§10");
 _Static_assert(sizeof(struct seep_rec_system) == 192, "§12");
 _Static_assert(sizeof(struct seep_rec_ended) == 128, "§12");
+_Static_assert(sizeof(struct seep_rec_trail) == 128, "§10");
+_Static_assert(sizeof(struct seep_rec_snap) == 64, "§13");
+_Static_assert(sizeof(struct seep_rec_mark) == 64, "§13");
+_Static_assert(sizeof(struct seep_rec_heap) == 64, "§11");
 
 /*
  * The checksum of `nr_bytes` (a multiple of 8) at `slot`, which end right before the checksum field. Never 0.
