@@ -26,15 +26,15 @@ class Recording:
         b = self.bytes
         assert b[:8] == b"SEEPREC\n", b[:8]
         self.major, self.minor, endian, header_bytes, self.machine = struct.unpack_from("<HHIII", b, 8)
-        assert (self.major, endian, header_bytes) == (1, 0x01020304, 4096)
+        assert (self.major, endian, header_bytes) == (2, 0x01020304, 4096)
         self.file_bytes, self.salt = struct.unpack_from("<QQ", b, 24)
         assert struct.unpack_from("<Q", b, 4088)[0] == checksum(b[:4088], self.salt, 0), "header checksum"
         self.sections = {}
-        for i in range(16):
+        for i in range(24):
             kind, entry, offset, count = struct.unpack_from("<IIQQ", b, 40 + 24 * i)
             if kind:
                 self.sections[kind] = (entry, offset, count)
-        at = 40 + 24 * 16
+        at = 40 + 24 * 24
         (self.epoch_realtime_ns, self.epoch_monotonic_ns, self.start_us, self.start_ticks, self.pid_namespace, self.pid,
          self.parent_pid, self.forked_from, self.uid, self.page, self.nr_cpus) = struct.unpack_from("<QQQQQIIIIII", b, at)
         self.boot_id = b[at + 64:at + 80]

@@ -20,9 +20,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "victim.h"
+
 static void *volatile kept[4096];
 
-static void *keep(void *p)
+void *keep(void *p)
 {
 	static unsigned nr;
 
@@ -31,7 +33,7 @@ static void *keep(void *p)
 }
 
 /* Every entry point once; 1000 + n bytes each so that the test can tell them apart. */
-static int entries(void)
+static int entries(int argc, char **argv)
 {
 	void *p = NULL;
 
@@ -52,7 +54,7 @@ static int entries(void)
 	return 0;
 }
 
-static int realloc_cases(void)
+static int realloc_cases(int argc, char **argv)
 {
 	char *p = malloc(100), *q;
 	size_t huge = SIZE_MAX / 2;
@@ -87,7 +89,7 @@ static void *named_thread(void *name)
 	return NULL;
 }
 
-static int threads(void)
+static int threads(int argc, char **argv)
 {
 	pthread_t t;
 
@@ -100,7 +102,7 @@ static int threads(void)
 	return 0;
 }
 
-static int forks(void)
+static int forks(int argc, char **argv)
 {
 	void *inherited[20];
 
@@ -127,7 +129,7 @@ static int forks(void)
 	return 0;
 }
 
-static int maps(void)
+static int maps(int argc, char **argv)
 {
 	char *p = mmap(NULL, 40 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *q;
 
@@ -152,7 +154,7 @@ static void on_signal(int nr)
 	longjmp(back, 1);
 }
 
-static int signals(void)
+static int signals(int argc, char **argv)
 {
 	stack_t stack = { .ss_sp = alternate, .ss_size = sizeof(alternate) };
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK | SA_NODEFER };
@@ -176,7 +178,7 @@ static void run_coroutine(void)
 	}
 }
 
-static int coroutines(void)
+static int coroutines(int argc, char **argv)
 {
 	static char stack[2][65536];
 
@@ -192,7 +194,7 @@ static int coroutines(void)
 	return 0;
 }
 
-static int closes_fds(void)
+static int closes_fds(int argc, char **argv)
 {
 	for (int fd = 3; fd < 1024; fd++)
 		close(fd);
@@ -216,7 +218,7 @@ static int waits(int argc, char **argv)
 	return 0;
 }
 
-static int grows(void)
+static int grows(int argc, char **argv)
 {
 	for (int i = 0; i < 40000; i++)
 		if (!malloc(100))
@@ -225,7 +227,7 @@ static int grows(void)
 	return 0;
 }
 
-static int plugin(char **argv)
+static int plugin(int argc, char **argv)
 {
 	for (int i = 0; i < 2; i++) {
 		void *library = dlopen(argv[2 + i], RTLD_NOW | RTLD_LOCAL);
@@ -240,7 +242,7 @@ static int plugin(char **argv)
 	return 0;
 }
 
-static int executes(char **argv)
+static int executes(int argc, char **argv)
 {
 	keep(malloc(50000));
 	fflush(stdout);
@@ -259,7 +261,7 @@ static int deep(int n)
 	return 0;
 }
 
-static int sandbox(void)
+static int sandbox(int argc, char **argv)
 {
 	if (fork() == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -271,37 +273,37 @@ static int sandbox(void)
 	return 0;
 }
 
+static int deep_300(int argc, char **argv)
+{
+	return deep(300);
+}
+
+static const struct victim basics[] = {
+	{ "entries", entries },
+	{ "realloc", realloc_cases },
+	{ "threads", threads },
+	{ "forks", forks },
+	{ "maps", maps },
+	{ "signals", signals },
+	{ "coroutines", coroutines },
+	{ "closes-fds", closes_fds },
+	{ "waits", waits },
+	{ "grows", grows },
+	{ "plugin", plugin },
+	{ "executes", executes },
+	{ "deep", deep_300 },
+	{ "sandbox", sandbox },
+	{ NULL, NULL },
+};
+
 int main(int argc, char **argv)
 {
+	const struct victim *const tables[] = { basics };
 	const char *what = argc > 1 ? argv[1] : "";
 
-	if (!strcmp(what, "entries"))
-		return entries();
-	if (!strcmp(what, "realloc"))
-		return realloc_cases();
-	if (!strcmp(what, "threads"))
-		return threads();
-	if (!strcmp(what, "forks"))
-		return forks();
-	if (!strcmp(what, "maps"))
-		return maps();
-	if (!strcmp(what, "signals"))
-		return signals();
-	if (!strcmp(what, "coroutines"))
-		return coroutines();
-	if (!strcmp(what, "closes-fds"))
-		return closes_fds();
-	if (!strcmp(what, "waits"))
-		return waits(argc, argv);
-	if (!strcmp(what, "grows"))
-		return grows();
-	if (!strcmp(what, "plugin"))
-		return plugin(argv);
-	if (!strcmp(what, "executes"))
-		return executes(argv);
-	if (!strcmp(what, "deep"))
-		return deep(300);
-	if (!strcmp(what, "sandbox"))
-		return sandbox();
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct victim *v = tables[i]; v->name; v++)
+			if (!strcmp(v->name, what))
+				return v->run(argc, argv);
 	return 2;
 }
