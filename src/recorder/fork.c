@@ -14,12 +14,16 @@
 
 enum { FORK_IDLE, FORK_BUSY };
 
-/* Without a file: zeroed memory takes its place, and nothing is written to it but by operations under way. */
+/*
+ * Without a file: zeroed memory takes its place, and nothing is written to it but by operations under way. In a sandbox
+ * the parent's stays, because mmap might be forbidden; what such an operation still writes, the parent writes too.
+ */
 static void go_without_file(void)
 {
 	__atomic_fetch_add(&seep_words()->children_unrecorded, 1, __ATOMIC_RELAXED);
-	(void)sys_mmap(seep.file, seep.plan.file_bytes, PROT_READ | PROT_WRITE,
-	               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1);
+	if (!seep.is_sandboxed)
+		(void)sys_mmap(seep.file, seep.plan.file_bytes, PROT_READ | PROT_WRITE,
+		               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1);
 	store_release(&seep.state, (uint32_t)SEEP_STATE_OFF);
 }
 
@@ -30,7 +34,8 @@ static void make_own(void)
 	uint64_t now = seep_now_us();
 
 	seep.is_mirrored = false;
-	seep.pid = (uint32_t)sys_getpid();
+	if (!seep.is_sandboxed)
+		seep.pid = (uint32_t)sys_getpid();
 	seep.fork_count++;
 	seep_stacks_unlock_all();
 	seep_unwind_after_fork();
@@ -68,13 +73,20 @@ void seep_fork_noticed(void)
 	store_release(&seep.fork_state, (uint32_t)FORK_IDLE);
 }
 
-void seep_before_sandbox(void)
+void seep_before_sandbox(bool has_filter)
 {
 	if (load_relaxed(&seep.state) != SEEP_STATE_RECORDING)
 		return;
 	seep_fork_check();
 	if (load_relaxed(&seep.state) != SEEP_STATE_RECORDING)
 		return;
+	/* What a child of vfork does before it execs is no matter of ours. */
+	if (!seep.is_sandboxed && (uint32_t)sys_getpid() != seep.pid)
+		return;
 	seep.is_sandboxed = true;
+	if (has_filter) {
+		seep.is_filtered = true;
+		seep_unwind_ask_no_more();
+	}
 	seep_reason(SEEP_REC_WHY_SANDBOXED);
 }

@@ -127,7 +127,7 @@ static void settle(struct taken *taken, uint64_t start, uint64_t bytes, bool is_
 
 static bool is_tracking(void)
 {
-	return load_relaxed(&seep.state) == SEEP_STATE_RECORDING && seep.options.mmap && !seep_self.busy;
+	return load_relaxed(&seep.state) == SEEP_STATE_RECORDING && seep.options.mmap;
 }
 
 /* `caller`: an address in the code that asked for the mapping. */

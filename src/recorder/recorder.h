@@ -34,20 +34,62 @@
 
 /* ---- per thread ---- */
 
+/* What a walk needs and leaves; here and not on the stack, because alternate signal stacks are small. */
+struct seep_walking {
+	struct seep_walk_thread thread;
+	struct seep_walk walk;
+};
+
+/* Lies in the frame of the slow path whose turn it is (turn.c). */
+struct seep_turn {
+	uint64_t mark;
+};
+
 struct seep_thread {
 	uint64_t left;   /* bytes until the next look: an allocation of `left` bytes or more takes the slow path */
 	uint64_t period; /* of the draw that `left` comes from; 0: not drawn yet */
 	uint64_t random[2];
-	struct seep_walk_thread walk_thread;
-	struct seep_walk walk;       /* here and not on the stack: alternate signal stacks are small */
+	struct seep_walking walking;
+	struct seep_walking *spare;  /* used instead, if there is one */
+	struct seep_turn *turn;      /* of the slow path under way; an allocation now is a signal handler's */
+	uint32_t nr_waited;          /* allocations that found it taken */
 	uint32_t fork_count;         /* seep.fork_count when it was set up */
 	uint32_t index;              /* in the threads section */
 	uint32_t tick;               /* samples of this thread, for doing some things at every 16th only */
 	uint32_t nr_frames, nr_slow; /* not yet added to the status */
 	uint8_t is_far;              /* `left` is not the sampling point, only the way to the next look */
-	uint8_t busy;                /* inside the slow path: an allocation now is ours or a signal handler's */
 };
 extern __thread struct seep_thread seep_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline struct seep_walking *seep_walking(const struct seep_thread *t)
+{
+	return unlikely(t->spare != NULL) ? t->spare : (struct seep_walking *)(uintptr_t)&t->walking;
+}
+
+/* What stands in the frame of a turn: nobody else writes it there by chance. */
+static inline uint64_t seep_turn_mark(const struct seep_turn *turn)
+{
+	return (uint64_t)(uintptr_t)turn * 0x9e3779b97f4a7c15ull;
+}
+bool seep_turn_take(struct seep_thread *t, uintptr_t mine);
+/* False: an interrupted slow path has the turn; its thread's walk and draw are not to be touched. */
+static inline bool seep_turn_begin(struct seep_thread *t, struct seep_turn *mine)
+{
+	if (unlikely(t->turn != NULL) && !seep_turn_take(t, (uintptr_t)mine))
+		return false;
+	store_relaxed(&mine->mark, seep_turn_mark(mine));
+	store_relaxed(&t->turn, mine);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return true;
+}
+static inline void seep_turn_end(struct seep_thread *t, const struct seep_turn *mine)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(t->turn != mine)) /* given up for gone, it was taken */
+		return;
+	store_relaxed(&t->nr_waited, 0u);
+	store_relaxed(&t->turn, (struct seep_turn *)NULL);
+}
 
 /* ---- the allocator behind us (next.c) ---- */
 
@@ -77,6 +119,10 @@ extern struct seep_next seep_next __attribute__((visibility("hidden")));
 /* Finds them all; called by the first call of any and by start. Returns false while that is under way on this
  * thread. */
 bool seep_next_find(void);
+/* gates-*.S: syscall, vfork and clone, which go on in these. False: one of them is not behind us. */
+bool seep_gates_find(void);
+/* False while no process can have been started that shares our memory and runs our _exit. */
+extern bool seep_shares_memory __attribute__((visibility("hidden")));
 /* True for a block given out before the allocator was found; such blocks are never freed. */
 bool seep_is_bootstrap(const void *p);
 size_t seep_bootstrap_size(const void *p);
@@ -176,7 +222,7 @@ struct seep_stack_truth {
 	struct seep_rec_counters sums;
 	struct seep_stack_side side;
 	uint64_t history_due_us; /* the next ring point of its history; 0: none yet */
-	uint32_t lock;           /* 0 free, 1 held, 2 held and the side was added to */
+	uint32_t lock;           /* lock.h; asked to look again: the side was added to */
 	uint32_t helper;         /* 1: a thread writes the file for the holder */
 	uint32_t nr_passed;      /* threads that found the helper busy since it began */
 	uint32_t break_ins;      /* threads that wrote in spite of a busy helper */
@@ -193,7 +239,8 @@ struct seep_state {
 	uint32_t state;
 	uint32_t fork_count; /* forks between the first process and this one that were noticed */
 	bool is_mirrored;    /* file is mapped and ours; read by anyone, changed by start and fork only */
-	bool is_sandboxed;
+	bool is_sandboxed;   /* no system call is made from now on but the question for stack pages; */
+	bool is_filtered;    /* nor that one */
 	bool has_wipeonfork;
 	uint8_t *file; /* mapping of the recording, plan.file_bytes; after fork replaced in place */
 	uint64_t salt, seed;
@@ -204,6 +251,7 @@ struct seep_state {
 	uint64_t private_bytes;
 	uint32_t *cookie; /* page with MADV_WIPEONFORK: 1 here, 0 in a child that has not been noticed */
 	uint32_t fork_state, fork_again;
+	uint32_t contention, contention_second; /* lock.h */
 
 	uint64_t period;  /* in force; read by every slow path */
 	uint64_t control; /* the control word last obeyed */
@@ -274,8 +322,11 @@ static inline void seep_fork_check(void)
 	if (unlikely(seep.cookie && load_relaxed(seep.cookie) == 0))
 		seep_fork_noticed();
 }
-/* Before the process gives up rights: what must be made is made now, or never. */
-void seep_before_sandbox(void);
+/*
+ * Before the process gives up rights: what must be made is made now, or never. `has_filter`: a filter of system calls
+ * comes next, so that pages cannot be asked for any more either.
+ */
+void seep_before_sandbox(bool has_filter);
 /* Copies all private truth into the file. */
 void seep_mirror_everything(void);
 
@@ -350,6 +401,8 @@ void seep_samples_each(void (*add)(const void *p));
 /* ---- stacks.c ---- */
 
 uint32_t seep_stack_of(const struct seep_walk *w, uint8_t kind);
+/* The stack of what could not be walked; counted. */
+uint32_t seep_stack_unknown(uint8_t kind);
 void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us);
 void seep_stack_totals(struct seep_rec_ring *out);
 void seep_stacks_init(void);

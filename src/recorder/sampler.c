@@ -242,7 +242,7 @@ static void set_up_thread(struct seep_thread *t)
 {
 	seed_thread(t);
 	t->fork_count = seep.fork_count;
-	t->walk_thread = (struct seep_walk_thread){ 0 };
+	seep_walking(t)->thread = (struct seep_walk_thread){ 0 };
 	arm(t, load_relaxed(&seep.period));
 }
 
@@ -278,6 +278,7 @@ static uint64_t decide(struct seep_thread *t, uint64_t size)
 uint64_t seep_draw(uint64_t size)
 {
 	struct seep_thread *t = &seep_self;
+	struct seep_turn turn;
 	uint64_t float_state, period;
 
 	if (unlikely(load_relaxed(&seep.state) != SEEP_STATE_RECORDING)) {
@@ -287,7 +288,7 @@ uint64_t seep_draw(uint64_t size)
 		if (seep.state != SEEP_STATE_RECORDING)
 			return 0;
 	}
-	if (unlikely(t->busy)) {
+	if (unlikely(!seep_turn_begin(t, &turn))) {
 		/* In a signal handler or an allocator below us. A postponed sample would favour the next size: draw
 		 * anew. */
 		if (t->period && load_relaxed(&seep.is_on)) {
@@ -296,14 +297,13 @@ uint64_t seep_draw(uint64_t size)
 		}
 		return 0;
 	}
-	t->busy = 1;
 	seep_fork_check();
 	float_state = seep_float_enter();
 	obey_control();
 	period = decide(t, size);
 	t->nr_slow++;
 	seep_float_leave(float_state);
-	t->busy = 0;
+	seep_turn_end(t, &turn);
 	return period;
 }
 
@@ -311,11 +311,11 @@ uint64_t seep_draw_once(uint64_t size)
 {
 	struct seep_thread *t = &seep_self;
 	uint64_t float_state, period;
+	struct seep_turn turn;
 	bool is_hit;
 
-	if (unlikely(load_relaxed(&seep.state) != SEEP_STATE_RECORDING || t->busy))
+	if (unlikely(load_relaxed(&seep.state) != SEEP_STATE_RECORDING || !seep_turn_begin(t, &turn)))
 		return 0;
-	t->busy = 1;
 	seep_fork_check();
 	float_state = seep_float_enter();
 	obey_control();
@@ -324,6 +324,6 @@ uint64_t seep_draw_once(uint64_t size)
 	period = load_relaxed(&seep.period);
 	is_hit = seep.is_on && (period <= 1 || random_unit(t) <= seep_probability(size, period));
 	seep_float_leave(float_state);
-	t->busy = 0;
+	seep_turn_end(t, &turn);
 	return is_hit ? period : 0;
 }

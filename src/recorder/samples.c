@@ -246,27 +246,35 @@ static void flush_counts(struct seep_thread *t)
 	t->nr_frames = t->nr_slow = 0;
 }
 
+static uint32_t walk_stack(struct seep_thread *t, uint8_t kind, const struct seep_regs *regs)
+{
+	struct seep_walking *w = seep_walking(t);
+
+	seep_unwind(regs, &w->thread, &w->walk);
+	t->nr_frames += w->walk.nr;
+	if (unlikely(w->walk.nr_misses))
+		add_relaxed(&seep.status.unwind_misses, w->walk.nr_misses);
+	return seep_stack_of(&w->walk, kind);
+}
+
 void seep_record(struct seep_block *b, const struct seep_regs *regs)
 {
 	struct seep_thread *t = &seep_self;
+	struct seep_turn turn;
+	bool has_turn = seep_turn_begin(t, &turn);
 	uint64_t float_state, begin, now;
 
-	t->busy = 1;
 	float_state = seep_float_enter();
 	begin = cost_begin(t);
 	now = seep_now_us();
 	b->birth_us = now;
 	if (!b->first_birth_us)
 		b->first_birth_us = now;
-	seep_unwind(regs, &t->walk_thread, &t->walk);
 	if (unlikely(!t->index))
 		t->index = seep_thread_index();
-	b->stack = seep_stack_of(&t->walk, b->kind);
-	t->nr_frames += t->walk.nr;
+	b->stack = has_turn ? walk_stack(t, b->kind, regs) : seep_stack_unknown(b->kind);
 	if (t->tick % EVERY == 0)
 		flush_counts(t);
-	if (unlikely(t->walk.nr_misses))
-		add_relaxed(&seep.status.unwind_misses, t->walk.nr_misses);
 	/* Still here: freed by a call that nobody told us of, or recorded by an allocator behind us that called
 	 * malloc. */
 	if (load_relaxed(&seep_filter[seep_filter_slot(b->addr)]))
@@ -277,7 +285,8 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 	seep_tick(now);
 	cost_end(begin);
 	seep_float_leave(float_state);
-	t->busy = 0;
+	if (likely(has_turn))
+		seep_turn_end(t, &turn);
 }
 
 bool seep_take(const void *addr, struct seep_block *out)

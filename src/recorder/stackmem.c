@@ -12,6 +12,7 @@
 static struct seep_walk_thread no_thread; /* never written */
 static uint64_t page_bytes = 4096, first_stack_anchor;
 static uint64_t first_thread; /* its descriptor, which is not on its stack */
+static bool may_ask = true;   /* only ever set to false */
 
 void stackmem_init(void)
 {
@@ -32,7 +33,13 @@ static uint64_t page_of(uint64_t addr)
 
 bool stackmem_is_readable(uint64_t addr)
 {
-	return sys_call(SYS_rt_sigprocmask, NO_SUCH_HOW, (long)(addr & ~7ull), 0, 8, 0, 0) == -22 /* EINVAL */;
+	return __atomic_load_n(&may_ask, __ATOMIC_RELAXED) &&
+	       sys_call(SYS_rt_sigprocmask, NO_SUCH_HOW, (long)(addr & ~7ull), 0, 8, 0, 0) == -22 /* EINVAL */;
+}
+
+void stackmem_ask_no_more(void)
+{
+	__atomic_store_n(&may_ask, false, __ATOMIC_RELAXED);
 }
 
 /* `low` and `high` are ends of pages. */

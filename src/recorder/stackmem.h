@@ -26,8 +26,9 @@ struct stackmem {
 };
 
 void stackmem_init(void);
-/* True if the page of addr can be read. One system call. */
+/* True if the page of addr can be read. One system call, or false after the other. */
 bool stackmem_is_readable(uint64_t addr);
+void stackmem_ask_no_more(void);
 /* Starts at sp; `here` is an address in a live frame of ours, on the same stack or on another; thread NULL: nothing is
  * remembered. */
 void stackmem_begin(struct stackmem *s, struct seep_walk_thread *thread, uint64_t sp, uint64_t here);

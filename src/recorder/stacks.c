@@ -6,9 +6,8 @@
  * stack's counters, written in turn. Who finds another thread at the counters (or was interrupted at them) adds to
  * their side and leaves a mark, so nobody waits and the last change is always written.
  */
+#include "recorder/lock.h"
 #include "recorder/recorder.h"
-
-enum { LOCK_FREE, LOCK_HELD, LOCK_AGAIN };
 
 #define FIRST_HISTORY_INTERVAL_US 1000000ull
 
@@ -112,11 +111,16 @@ static uint32_t stack_new(const struct seep_walk *w, uint8_t kind, uint32_t hash
 	return stack;
 }
 
+uint32_t seep_stack_unknown(uint8_t kind)
+{
+	seep_lost(SEEP_REC_LOST_STACKS, 1);
+	return kind == SEEP_REC_KIND_HEAP ? 0 : 1;
+}
+
 static uint32_t no_room(uint8_t kind)
 {
 	seep_reason(SEEP_REC_WHY_STACKS_FULL);
-	seep_lost(SEEP_REC_LOST_STACKS, 1);
-	return kind == SEEP_REC_KIND_HEAP ? 0 : 1;
+	return seep_stack_unknown(kind);
 }
 
 static void note_walk(const struct seep_walk *w)
@@ -287,31 +291,15 @@ static void counters_write(uint32_t stack)
 }
 
 /* With the lock held: writes, and takes over what others added to the side meanwhile. */
-static void write_and_unlock(uint32_t stack)
+static void write_and_unlock(uint32_t stack, uint32_t mine)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
-	uint32_t held = LOCK_HELD;
 
 	counters_write(stack);
-	while (!cas(&t->lock, &held, (uint32_t)LOCK_FREE)) {
-		store_release(&t->lock, (uint32_t)LOCK_HELD);
+	while (unlikely(seep_lock_release(&t->lock, mine))) {
 		take_side(&t->sums, &t->side);
 		counters_write(stack);
-		held = LOCK_HELD;
 	}
-}
-
-/* True with the lock; false when the holder was told to look at the side. */
-static bool lock_or_tell(struct seep_stack_truth *t)
-{
-	uint32_t old = LOCK_FREE;
-
-	while (!cas(&t->lock, &old, (uint32_t)LOCK_HELD)) {
-		if (old == LOCK_AGAIN || (old == LOCK_HELD && cas(&t->lock, &old, (uint32_t)LOCK_AGAIN)))
-			return false;
-		old = LOCK_FREE;
-	}
-	return true;
 }
 
 /* What the stack's sums are with its side; read while others add, so each figure is whole but not all are of one
@@ -376,18 +364,18 @@ void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, u
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
 	struct event e = event_of(b, is_free, now_us);
-	uint32_t old = LOCK_FREE;
+	uint32_t mine;
 
-	if (likely(cas(&t->lock, &old, (uint32_t)LOCK_HELD))) {
+	if (likely(seep_lock_try(&t->lock, &mine))) {
 		if (unlikely(now_us >= t->history_due_us))
 			history_advance(stack, (float)(t->sums.alloc_bytes - t->sums.freed_bytes), now_us);
 		add_to_sums(&t->sums, &e);
-		write_and_unlock(stack);
+		write_and_unlock(stack, mine);
 	} else {
 		add_to_side(&t->side, &e); /* before telling, so that it is there when the holder looks */
-		if (lock_or_tell(t)) {
+		if (seep_lock_or_tell(&t->lock, &mine)) {
 			take_side(&t->sums, &t->side);
-			write_and_unlock(stack);
+			write_and_unlock(stack, mine);
 		} else {
 			write_for_holder(stack, &e);
 		}
@@ -421,11 +409,12 @@ void seep_stacks_mirror_all(void)
 
 	for (uint32_t i = 0; i < nr; i++) {
 		struct seep_stack_truth *t = &seep.truths[i];
+		uint32_t mine;
 
 		stack_mirror(i);
-		if ((t->sums.nr_alloc || t->side.nr_alloc) && lock_or_tell(t)) {
+		if ((t->sums.nr_alloc || t->side.nr_alloc) && seep_lock_or_tell(&t->lock, &mine)) {
 			take_side(&t->sums, &t->side);
-			write_and_unlock(i);
+			write_and_unlock(i, mine);
 		}
 		if (seep.is_mirrored && seep.histories[i].interval_us)
 			seep_mirror(seep_where(SEEP_REC_SEC_HISTORY, i), &seep.histories[i], sizeof(seep.histories[i]));

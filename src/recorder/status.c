@@ -2,6 +2,7 @@
  * What the recording says about itself and about time: losses and reason codes, the period's history, the ring of
  * totals, the exit mark. Written under the same rule as the counters: nobody waits, the last change is always written.
  */
+#include "recorder/lock.h"
 #include "recorder/recorder.h"
 #include "recorder/sys.h"
 
@@ -28,20 +29,13 @@ static void status_write(void)
 
 void seep_status_mirror(void)
 {
-	uint32_t old = 0;
+	uint32_t mine;
 
-	if (!seep.is_mirrored)
+	if (!seep.is_mirrored || !seep_lock_or_tell(&seep.status_lock, &mine))
 		return;
-	while (!cas(&seep.status_lock, &old, 1u)) {
-		if (old == 2 || (old == 1 && cas(&seep.status_lock, &old, 2u)))
-			return;
-		old = 0;
-	}
-	do {
-		store_release(&seep.status_lock, 1u);
+	do
 		status_write();
-		old = 1;
-	} while (!cas(&seep.status_lock, &old, 0u));
+	while (seep_lock_release(&seep.status_lock, mine));
 }
 
 void seep_lost(uint32_t what, uint64_t amount)
@@ -113,17 +107,23 @@ static void ring_add(uint64_t now_us)
 	store_relaxed(&seep.ring_due_us, (now_us / seep.ring_interval_us + 1) * seep.ring_interval_us);
 }
 
+static void ring_unlock(uint32_t mine)
+{
+	while (seep_lock_release(&seep.ring_lock, mine)) /* who asked has nothing to add */
+		;
+}
+
 void seep_tick(uint64_t now_us)
 {
-	uint32_t unlocked = 0;
+	uint32_t mine;
 
-	if (likely(now_us < load_relaxed(&seep.ring_due_us)) || !cas(&seep.ring_lock, &unlocked, 1u))
+	if (likely(now_us < load_relaxed(&seep.ring_due_us)) || !seep_lock_or_tell(&seep.ring_lock, &mine))
 		return;
 	if (now_us >= load_relaxed(&seep.ring_due_us)) {
 		ring_add(now_us);
 		seep_status_mirror();
 	}
-	store_release(&seep.ring_lock, 0u);
+	ring_unlock(mine);
 }
 
 void seep_status_mirror_all(void)
@@ -138,25 +138,25 @@ void seep_status_mirror_all(void)
 }
 
 /*
- * exit() or _exit() was begun here. In a child of vfork, which shares our memory, it is not ours: told by the pid, and
- * by nothing in a sandbox, where a vfork child is not to be expected and getpid might not be allowed.
+ * exit() or _exit() was begun here. In a child of vfork, which shares our memory, it is not ours: told by the pid where
+ * there can be such a child, and by nothing in a sandbox, where getpid might not be allowed.
  */
 void seep_mark_exit(void)
 {
-	uint32_t unlocked = 0;
+	uint32_t mine;
 	uint64_t float_state;
 
 	if (load_relaxed(&seep.state) != SEEP_STATE_RECORDING)
 		return;
 	if (seep.cookie && load_relaxed(seep.cookie) == 0)
 		return; /* a forked child that never sampled: there is no recording of its own to mark */
-	if (!seep.is_sandboxed && (uint32_t)sys_getpid() != seep.pid)
+	if (seep_shares_memory && !seep.is_sandboxed && (uint32_t)sys_getpid() != seep.pid)
 		return;
 	float_state = seep_float_enter();
 	store_relaxed(&seep.status.exit_us, seep_now_us() ? seep_now_us() : 1);
-	if (cas(&seep.ring_lock, &unlocked, 1u)) {
+	if (seep_lock_or_tell(&seep.ring_lock, &mine)) {
 		ring_add(seep_now_us());
-		store_release(&seep.ring_lock, 0u);
+		ring_unlock(mine);
 	}
 	__atomic_fetch_or(&seep.status.reasons, (uint64_t)SEEP_REC_WHY_EXITED, __ATOMIC_RELAXED);
 	seep_status_mirror();

@@ -42,15 +42,11 @@ static void thread_mirror(uint32_t i)
 
 void seep_threads_init(void)
 {
-#if defined(__x86_64__)
-	/* glibc's struct pthread begins at the thread pointer here; on AArch64 it lies before it and a system call is
-	 * used. */
 	uint32_t tid = (uint32_t)sys_call(SYS_gettid, 0, 0, 0, 0, 0, 0);
 
 	for (uint32_t at = 0x20; at < TID_SEARCH_BYTES && !tid_offset; at += 4)
 		if (*(const volatile uint32_t *)(uintptr_t)(seep_thread_pointer() + at) == tid)
 			tid_offset = at;
-#endif
 	seep.nr_threads = 1;
 }
 

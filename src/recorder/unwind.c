@@ -503,6 +503,10 @@ void seep_unwind_after_fork(void)
 {
 }
 
+void seep_unwind_ask_no_more(void)
+{
+	stackmem_ask_no_more();
+}
 bool seep_unwind_has_find_object(void)
 {
 	return modules_has_find_object();

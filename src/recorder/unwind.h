@@ -53,6 +53,8 @@ void seep_unwind_init(const struct seep_modules_config *config);
 bool seep_unwind_has_find_object(void);
 /* In a forked child, before its first walk: nothing may be assumed about what other threads were doing. */
 void seep_unwind_after_fork(void);
+/* From now on no page is asked for: what is not known of a stack by then is not walked. */
+void seep_unwind_ask_no_more(void);
 /* Entries of the module table in use. */
 uint32_t seep_unwind_nr_modules(void);
 /* Bytes of memory that the walker mapped or uses statically. */
