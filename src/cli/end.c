@@ -279,6 +279,7 @@ static const struct {
 	[SEEP_REC_LOST_THREADS] = { "threads", "samples without their thread: no room for more threads", false },
 	[SEEP_REC_LOST_MODULES] = { "modules", "frames without their module: no room for more modules", false },
 	[SEEP_REC_LOST_MMAP] = { "mappings", "mappings not tracked: no room for more", false },
+	[SEEP_REC_LOST_HEAPS] = { "heaps", "arenas that share \"(more arenas)\": no room for more names", false },
 };
 
 static void add_loss(struct cli_loss *out, size_t cap, size_t *nr, const char *id, const char *text, double count,

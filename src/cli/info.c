@@ -18,11 +18,13 @@ static const struct {
 	{ SEEP_REC_WHY_THREADS_FULL, "the table of threads was full: later ones are booked as unknown" },
 	{ SEEP_REC_WHY_PERIOD_DOUBLED,
 	  "the period was doubled because the table of live blocks was three quarters full" },
-	{ SEEP_REC_WHY_NO_FIND_OBJECT, "the C library is older than glibc 2.35: modules are found by a table" },
+	{ SEEP_REC_WHY_NO_FIND_OBJECT,
+	  "the C library has no _dl_find_object (glibc before 2.35, musl): modules are found by a table" },
 	{ SEEP_REC_WHY_SANDBOXED, "the program put itself into a sandbox" },
 	{ SEEP_REC_WHY_NO_WIPEONFORK, "the kernel has no MADV_WIPEONFORK: forks are told by their pid" },
 	{ SEEP_REC_WHY_BAD_OPTION, "SEEP_OPTIONS held something that is not understood: its default was kept" },
 	{ SEEP_REC_WHY_OFF, "recording was switched off for some time: totals have a hole" },
+	{ SEEP_REC_WHY_HEAPS_FULL, "the table of arenas was full: later ones share \"(more arenas)\"" },
 };
 
 const char *info_reason(const struct seep_recording *r, size_t i)

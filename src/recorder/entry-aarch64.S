@@ -46,5 +46,7 @@
 	SLOW seep_slow_aligned, seep_sample_aligned, x3
 	SLOW seep_slow_posix_memalign, seep_sample_posix_memalign, x3
 	SLOW seep_slow_new, seep_sample_new, x4
+	SLOW seep_slow_arena_alloc, seep_sample_arena_alloc, x3
+	SLOW seep_slow_arena_realloc, seep_sample_arena_realloc, x4
 
 	.section .note.GNU-stack,"",%progbits

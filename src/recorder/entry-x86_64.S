@@ -40,5 +40,7 @@
 	SLOW seep_slow_aligned, seep_sample_aligned, rcx
 	SLOW seep_slow_posix_memalign, seep_sample_posix_memalign, rcx
 	SLOW seep_slow_new, seep_sample_new, r8
+	SLOW seep_slow_arena_alloc, seep_sample_arena_alloc, rcx
+	SLOW seep_slow_arena_realloc, seep_sample_arena_realloc, r8
 
 	.section .note.GNU-stack,"",@progbits

@@ -372,24 +372,35 @@ static long open_new(const char *dir, const struct seep_rec_header *h, uint64_t 
 	return fd;
 }
 
+static char recording_path[PATH_BYTES];
+
+const char *seep_file_path(void)
+{
+	return recording_path;
+}
+
 static bool create_in(const char *dir, bool is_given, const struct seep_rec_header *h, uint8_t *replace,
                       struct text *why)
 {
-	static char path[PATH_BYTES];
 	uint64_t start_s = seep_clock_ns(0) / 1000000000ull;
+	char *path = recording_path;
 	bool is_made;
 	long fd;
 
+	path[0] = 0;
 	if (!directory_ready(dir, is_given, why))
 		return false;
 	seep_retention_clear(dir, h->name, h->pid_namespace, h->boot_id);
 	fd = open_new(dir, h, start_s, path);
-	if (sys_failed(fd))
+	if (sys_failed(fd)) {
+		path[0] = 0;
 		return fail(why, dir, "cannot make a file there", fd);
+	}
 	is_made = reserve_and_map(fd, path, replace, why);
 	sys_close(fd);
 	if (!is_made) {
 		sys_unlink(path);
+		path[0] = 0;
 		return false;
 	}
 	header_write(seep.file, h);

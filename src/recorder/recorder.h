@@ -314,6 +314,8 @@ void seep_new_find(void);
  * of. On failure `why` says it in words.
  */
 bool seep_file_create(uint8_t *replace, uint64_t start_us, uint32_t forked_from, char why[160]);
+/* Of the recording that was made last; "" none. */
+const char *seep_file_path(void);
 /* Must be the first thing of every slow path: gives a forked child its own recording. */
 static inline void seep_fork_check(void);
 void seep_fork_noticed(void);
@@ -369,6 +371,8 @@ uint64_t seep_draw(uint64_t size);
 /* One decision without the countdown, for rare large events. */
 uint64_t seep_draw_once(uint64_t size);
 void seep_set_period(uint64_t period, uint32_t cause);
+/* Obeys the control word now, as every slow path does. */
+void seep_control_obey(void);
 /* 1 − e^(−size/period); 1 at period 1. */
 double seep_probability(uint64_t size, uint64_t period);
 uint64_t seep_now_us(void);
@@ -428,6 +432,7 @@ void seep_status_mirror(void);
 void seep_period_note(uint64_t period, uint32_t cause);
 void seep_status_mirror_all(void);
 void seep_mark_exit(void);
+uint64_t seep_status_cost_ns(void); /* spent on samples so far, estimated; 0 unknown */
 
 /* The slow path computes with doubles: it must neither see nor change the program's rounding mode and exception
  * flags. */

@@ -275,6 +275,24 @@ static uint64_t decide(struct seep_thread *t, uint64_t size)
 	return drawn_at;
 }
 
+/* The calling thread draws anew: it may be on its way to the next look after `off`. */
+void seep_control_obey(void)
+{
+	struct seep_thread *t = &seep_self;
+	bool was_on = load_relaxed(&seep.is_on);
+	uint64_t float_state;
+	struct seep_turn turn;
+
+	if (!seep_turn_begin(t, &turn))
+		return; /* its next slow path does */
+	float_state = seep_float_enter();
+	obey_control();
+	if (!was_on)
+		t->left = 0;
+	seep_float_leave(float_state);
+	seep_turn_end(t, &turn);
+}
+
 uint64_t seep_draw(uint64_t size)
 {
 	struct seep_thread *t = &seep_self;

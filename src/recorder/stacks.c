@@ -6,6 +6,7 @@
  * stack's counters, written in turn. Who finds another thread at the counters (or was interrupted at them) adds to
  * their side and leaves a mark, so nobody waits and the last change is always written.
  */
+#include "recorder/arena.h"
 #include "recorder/lock.h"
 #include "recorder/recorder.h"
 
@@ -114,6 +115,8 @@ static uint32_t stack_new(const struct seep_walk *w, uint8_t kind, uint32_t hash
 uint32_t seep_stack_unknown(uint8_t kind)
 {
 	seep_lost(SEEP_REC_LOST_STACKS, 1);
+	if (kind >= SEEP_REC_KIND_ARENA)
+		return seep_arena_unknown_stack(kind);
 	return kind == SEEP_REC_KIND_HEAP ? 0 : 1;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include "recorder/arena.h"
 #include "recorder/recorder.h"
 #include "recorder/sys.h"
 #include "recorder/text.h"
@@ -207,6 +208,7 @@ void seep_mirror_everything(void)
 		module_mirror(i);
 	seep_threads_mirror_all();
 	seep_stacks_mirror_all();
+	seep_arenas_mirror_all();
 	seep_samples_mirror_all();
 	seep_status_mirror_all();
 }

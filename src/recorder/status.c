@@ -8,6 +8,13 @@
 
 #define FIRST_RING_INTERVAL_US 1000000ull
 
+uint64_t seep_status_cost_ns(void)
+{
+	uint32_t nr = load_relaxed(&seep.serial) - seep.serial_at_start;
+
+	return seep.nr_costs ? (uint64_t)((double)seep.cost_sum_ns / (double)seep.nr_costs * (double)nr) : 0;
+}
+
 static void status_write(void)
 {
 	struct seep_rec_status s = seep.status; /* each word is whole; they need not be of one instant */
@@ -20,9 +27,7 @@ static void status_write(void)
 	s.nr_frames = load_relaxed(&seep.nr_frames);
 	s.nr_threads = load_relaxed(&seep.nr_threads);
 	s.nr_modules = seep_unwind_nr_modules();
-	s.cost_ns = seep.nr_costs
-	                    ? (uint64_t)((double)seep.cost_sum_ns / (double)seep.nr_costs * (double)s.samples_made)
-	                    : 0;
+	s.cost_ns = seep_status_cost_ns();
 	s.seq = ++seep.status.seq;
 	seep_mirror(seep_where(SEEP_REC_SEC_STATUS, s.seq & 1), &s, sizeof(s));
 }

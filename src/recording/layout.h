@@ -134,7 +134,8 @@ enum {
 	SEEP_REC_WHY_SANDBOXED = 1u << 7,      /* a seccomp filter was announced by prctl */
 	SEEP_REC_WHY_NO_WIPEONFORK = 1u << 8,  /* the kernel refused MADV_WIPEONFORK: forks are told by pid */
 	SEEP_REC_WHY_BAD_OPTION = 1u << 9,     /* SEEP_OPTIONS held a bad key or value; its default was kept */
-	SEEP_REC_WHY_OFF = 1u << 10            /* recording was switched off at least once: totals have a hole */
+	SEEP_REC_WHY_OFF = 1u << 10,           /* recording was switched off at least once: totals have a hole */
+	SEEP_REC_WHY_HEAPS_FULL = 1u << 11     /* arenas without an entry of their own share the last one */
 };
 
 /* What was lost or skipped, counted: indices of seep_rec_status.lost (§7). */
@@ -148,6 +149,7 @@ enum {
 	SEEP_REC_LOST_THREADS,        /* samples booked on thread 0 */
 	SEEP_REC_LOST_MODULES,        /* frames kept as bare addresses: no room for their module */
 	SEEP_REC_LOST_MMAP,           /* mappings not tracked: table full */
+	SEEP_REC_LOST_HEAPS,          /* arenas asked for that have no entry of their own */
 	SEEP_REC_NR_LOST = 16
 };
 
