@@ -350,11 +350,15 @@ static inline __attribute__((always_inline)) void seep_mirror_inline(uint64_t wh
 	/* Each word is read once, so that the checksum is of what was written even if another thread changes the slot.
 	 */
 #pragma GCC unroll 16
-	for (size_t i = 0; i < nr; i++) {
-		uint64_t word = load_relaxed(&from[i]);
+	for (size_t i = 0; i < nr; i += 2) {
+		uint64_t word = load_relaxed(&from[i]), second = 0;
 
-		seep_rec_sum_add(&sum, word);
 		store_relaxed(&to[i], word);
+		if (i + 1 < nr) {
+			second = load_relaxed(&from[i + 1]);
+			store_relaxed(&to[i + 1], second);
+		}
+		seep_rec_sum_add(&sum, word, second);
 	}
 	/* Readers take a slot whose checksum is right; nothing may move below this store. */
 	store_release(&to[nr], seep_rec_sum_end(&sum));

@@ -428,24 +428,29 @@ _Static_assert(sizeof(struct seep_rec_heap) == 64, "§11");
 /*
  * The checksum of `nr_bytes` (a multiple of 8) at `slot`, which end right before the checksum field. Never 0.
  * Position matters through `where`, the slot's byte offset in the file, so that a slot copied elsewhere is not valid
- * there.
+ * there. Words are taken in pairs, each pair by a multiplication of its own: they do not wait for each other, and no
+ * mixture of two states of a slot cancels out, as it would in a sum that is linear.
  */
 struct seep_rec_sum {
-	uint64_t h;
+	uint64_t h, key, other;
 };
 
 static inline struct seep_rec_sum seep_rec_sum_begin(uint64_t salt, uint64_t where)
 {
-	struct seep_rec_sum sum = { salt ^ (where * 0x9e3779b97f4a7c15ull) };
+	uint64_t key = salt ^ (where * 0x9e3779b97f4a7c15ull);
+	struct seep_rec_sum sum = { 0, key, key ^ 0xd6e8feb86659fd93ull };
 
 	return sum;
 }
 
-/* `word` as a little-endian machine reads it. */
-static inline void seep_rec_sum_add(struct seep_rec_sum *sum, uint64_t word)
+/* Two words as a little-endian machine reads them; the last may be without its second: then that is 0. */
+static inline void seep_rec_sum_add(struct seep_rec_sum *sum, uint64_t word, uint64_t second)
 {
-	sum->h = (sum->h ^ word) * 0x9e3779b97f4a7c15ull;
-	sum->h ^= sum->h >> 32;
+	__extension__ unsigned __int128 product;
+
+	sum->key += 0xa0761d6478bd642full;
+	product = (unsigned __int128)(word ^ sum->key) * (second ^ sum->other);
+	sum->h += (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static inline uint64_t seep_rec_sum_end(const struct seep_rec_sum *sum)
@@ -453,20 +458,27 @@ static inline uint64_t seep_rec_sum_end(const struct seep_rec_sum *sum)
 	return sum->h ? sum->h : 1;
 }
 
+static inline uint64_t seep_rec_word(const uint8_t *bytes)
+{
+	uint64_t word;
+
+	__builtin_memcpy(&word, bytes, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
 static inline uint64_t seep_rec_checksum(const void *slot, size_t nr_bytes, uint64_t salt, uint64_t where)
 {
 	const uint8_t *bytes = (const uint8_t *)slot;
 	struct seep_rec_sum sum = seep_rec_sum_begin(salt, where);
+	size_t i = 0;
 
-	for (size_t i = 0; i < nr_bytes; i += 8) {
-		uint64_t word;
-
-		__builtin_memcpy(&word, bytes + i, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-		word = __builtin_bswap64(word);
-#endif
-		seep_rec_sum_add(&sum, word);
-	}
+	for (; i + 16 <= nr_bytes; i += 16)
+		seep_rec_sum_add(&sum, seep_rec_word(bytes + i), seep_rec_word(bytes + i + 8));
+	if (i < nr_bytes)
+		seep_rec_sum_add(&sum, seep_rec_word(bytes + i), 0);
 	return seep_rec_sum_end(&sum);
 }
 

@@ -6,11 +6,14 @@ MASK = (1 << 64) - 1
 
 
 def checksum(data, salt, where):
-    h = (salt ^ (where * 0x9E3779B97F4A7C15)) & MASK
-    for (word,) in struct.iter_unpack("<Q", data):
-        h = ((h ^ word) * 0x9E3779B97F4A7C15) & MASK
-        h ^= h >> 32
-    return h or 1
+    h = 0
+    k = (salt ^ where * 0x9E3779B97F4A7C15) & MASK
+    t = k ^ 0xD6E8FEB86659FD93
+    for v, w in struct.iter_unpack("<QQ", data + bytes(len(data) % 16)):
+        k = (k + 0xA0761D6478BD642F) & MASK
+        p = (v ^ k) * (w ^ t)
+        h += (p & MASK) ^ (p >> 64)
+    return h & MASK or 1
 
 
 def text(raw):

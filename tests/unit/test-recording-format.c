@@ -56,7 +56,10 @@ static const struct field fields[] = {
 	FIELD(words, children_unrecorded),
 	FIELD(words, heartbeat_us),
 	FIELD(words, samples_high),
-	FIELD(words, reserved),
+	FIELD(words, peak),
+	FIELD(words, peak_bytes),
+	FIELD(words, peak_us),
+	FIELD(words, mark),
 	FIELD(status, seq),
 	FIELD(status, reasons),
 	FIELD(status, lost),
@@ -230,6 +233,49 @@ static void every_field_stands_in_the_page(const char *page)
 	}
 }
 
+/* "The 24 bytes 0, 1, … 23 at `where` 4160 under the salt 0x0123456789abcdef have the checksum 0x483fa…" */
+static void the_checksum_is_the_one_in_the_page(const char *page)
+{
+	const char *vector = strstr(page, "have the checksum 0x");
+	uint8_t bytes[24];
+
+	for (uint8_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i;
+	OK(vector && strtoull(vector + strlen("have the checksum "), NULL, 16) ==
+	                     seep_rec_checksum(bytes, sizeof(bytes), 0x0123456789abcdefull, 4160));
+}
+
+/* Counters before and after an event have few words that differ: no mixture of them may pass for a whole. */
+static void no_mixture_of_two_states_is_valid(void)
+{
+	const uint64_t salt = 0x5eed, where = 8192;
+	struct seep_rec_counters a = { .seq = 2, .stack = 7, .alloc_objects = 1, .alloc_bytes = 64, .nr_alloc = 1 };
+	struct seep_rec_counters b = { .seq = 4,
+		                       .stack = 7,
+		                       .alloc_objects = 3,
+		                       .alloc_bytes = 192,
+		                       .nr_alloc = 3,
+		                       .freed_objects = 2,
+		                       .freed_bytes = 128,
+		                       .nr_freed = 2 };
+	uint64_t sum_a = seep_rec_checksum(&a, sizeof(a) - 8, salt, where);
+	uint64_t sum_b = seep_rec_checksum(&b, sizeof(b) - 8, salt, where);
+	unsigned nr_passed = 0;
+
+	for (uint32_t mask = 0; mask < 1u << 15; mask++) {
+		uint64_t words[15], other[15];
+
+		memcpy(words, &a, sizeof(words));
+		memcpy(other, &b, sizeof(other));
+		for (unsigned i = 0; i < 15; i++)
+			words[i] = mask & 1u << i ? other[i] : words[i];
+		uint64_t sum = seep_rec_checksum(words, sizeof(words), salt, where);
+		nr_passed += (sum == sum_a && memcmp(words, &a, sizeof(words)) != 0) ||
+		             (sum == sum_b && memcmp(words, &b, sizeof(words)) != 0);
+	}
+	EQ_U(nr_passed, 0);
+}
+
 int main(int argc, char **argv)
 {
 	uint8_t *page = NULL;
@@ -238,6 +284,8 @@ int main(int argc, char **argv)
 	if (argc != 2 || seep_file_read(argv[1], 1 << 20, &page, &len, NULL) != SEEP_OK)
 		return 1;
 	every_field_stands_in_the_page((const char *)page);
+	the_checksum_is_the_one_in_the_page((const char *)page);
+	no_mixture_of_two_states_is_valid();
 	free(page);
 	return tap_done();
 }
