@@ -12,6 +12,9 @@ $(BUILD)/build.ninja:
 check:
 	@scripts/check.sh
 
+check-hosts:
+	@scripts/check-hosts.sh
+
 demo:
 	@demo/demo.sh
 
@@ -25,4 +28,4 @@ install: $(BUILD)/build.ninja
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all check demo bench install clean
+.PHONY: all check check-hosts demo bench install clean

@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh [GROUP…]: installs the Debian packages that building and testing need. Groups: build check demo bench.
-# Without a word: all of them. Does and says nothing when nothing is missing; uses sudo when it is not root.
+# setup.sh [GROUP…]: installs the Debian packages that building and testing need. Groups: build check demo bench hosts.
+# Without a word: all but hosts. Does and says nothing when nothing is missing; uses sudo when it is not root.
 set -eu
 
 build="gcc g++ meson ninja-build pkg-config scdoc libdw-dev libelf-dev libdebuginfod-dev libiberty-dev zlib1g-dev
@@ -9,6 +9,7 @@ check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-
 	redis-tools sqlite3 heaptrack libjemalloc2 libmimalloc2.0 google-perftools libgoogle-perftools4 stress-ng debootstrap"
 demo="redis-server redis-tools python3"
 bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
+hosts="python3 strace redis-server redis-tools"
 
 wanted=
 for group in ${*:-build check demo bench}; do
@@ -17,8 +18,9 @@ for group in ${*:-build check demo bench}; do
 	check) wanted="$wanted $build $check" ;;
 	demo) wanted="$wanted $build $demo" ;;
 	bench) wanted="$wanted $build $bench" ;;
+	hosts) wanted="$wanted $build $hosts" ;;
 	*)
-		echo "setup.sh: unknown group '$group': it is one of build, check, demo, bench" >&2
+		echo "setup.sh: unknown group '$group': it is one of build, check, demo, bench, hosts" >&2
 		exit 2
 		;;
 	esac
