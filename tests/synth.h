@@ -26,11 +26,11 @@
 
 /* Room per section; 0 leaves the section out, except in synth_new(NULL), which takes synth_default_room. */
 struct synth_room {
-	uint32_t periods, modules, stacks, frames, samples, threads, ring, system;
+	uint32_t periods, modules, stacks, frames, samples, threads, ring, system, marks, heaps;
 };
-static const struct synth_room synth_default_room = { 8, 16, 64, 512, 2048, 16, 64, 64 };
+static const struct synth_room synth_default_room = { 8, 16, 64, 512, 2048, 16, 64, 64, 8, 4 };
 /* A file of about 8 KiB: for fuzz corpora and tests of every prefix. */
-__attribute__((unused)) static const struct synth_room synth_tiny_room = { 2, 2, 4, 8, 8, 2, 4, 4 };
+__attribute__((unused)) static const struct synth_room synth_tiny_room = { 2, 2, 4, 8, 8, 2, 4, 4, 2, 1 };
 
 struct synth {
 	uint8_t *bytes; /* the file; header, words and status are copied in by synth_bytes() */
@@ -38,7 +38,8 @@ struct synth {
 	struct seep_rec_header header;
 	struct seep_rec_words words;
 	struct seep_rec_status status;
-	uint32_t nr_periods, nr_modules, nr_stacks, nr_frames, nr_samples, nr_threads, nr_ring, nr_system;
+	uint32_t nr_periods, nr_modules, nr_stacks, nr_frames, nr_samples, nr_threads, nr_ring, nr_system, nr_heaps;
+	uint32_t nr_marks[2]; /* in the recorder's half and in the tool's */
 	uint64_t next_addr;
 };
 
@@ -109,6 +110,10 @@ SYNTH void synth_place_sections(struct synth *s, const struct synth_room *room)
 	synth_add_section(s, &nr, SEEP_REC_SEC_RING, sizeof(struct seep_rec_ring), room->ring);
 	synth_add_section(s, &nr, SEEP_REC_SEC_SYSTEM, sizeof(struct seep_rec_system), room->system);
 	synth_add_section(s, &nr, SEEP_REC_SEC_ENDED, sizeof(struct seep_rec_ended), 1);
+	synth_add_section(s, &nr, SEEP_REC_SEC_TRAIL, sizeof(struct seep_rec_trail), room->stacks);
+	synth_add_section(s, &nr, SEEP_REC_SEC_SNAPS, sizeof(struct seep_rec_snap), room->stacks);
+	synth_add_section(s, &nr, SEEP_REC_SEC_MARKS, sizeof(struct seep_rec_mark), room->marks);
+	synth_add_section(s, &nr, SEEP_REC_SEC_HEAPS, sizeof(struct seep_rec_heap), room->heaps);
 }
 
 SYNTH void synth_fill_header(struct synth *s)
@@ -309,6 +314,43 @@ SYNTH void synth_history(struct synth *s, uint32_t stack, uint64_t interval_us, 
 
 	memcpy(h.inuse_bytes, inuse_bytes, nr * sizeof(float));
 	synth_put(s, SEEP_REC_SEC_HISTORY, stack, &h, sizeof(h));
+}
+
+/* `points` in the order of the file: see struct seep_rec_trail. */
+SYNTH void synth_trail(struct synth *s, uint32_t stack, uint64_t last_tick, uint32_t tick_s,
+                       const float points[SEEP_REC_NR_TRAIL])
+{
+	struct seep_rec_trail t = { .last_tick = last_tick, .stack = stack, .tick_s = tick_s };
+
+	memcpy(t.inuse_bytes, points, sizeof(t.inuse_bytes));
+	synth_put(s, SEEP_REC_SEC_TRAIL, stack, &t, sizeof(t));
+}
+
+SYNTH void synth_snap(struct synth *s, struct seep_rec_snap snap)
+{
+	synth_put(s, SEEP_REC_SEC_SNAPS, snap.stack, &snap, sizeof(snap));
+}
+
+/* `by`: SEEP_REC_MARK_BY_…; each has its half of the section. */
+SYNTH void synth_mark(struct synth *s, uint64_t time_us, uint32_t by, const char *name)
+{
+	struct seep_rec_mark m = { .time_us = time_us, .by = by };
+	uint32_t is_tool = by == SEEP_REC_MARK_BY_TOOL;
+	size_t half = (size_t)synth_section(s, SEEP_REC_SEC_MARKS)->count / 2;
+
+	assert(s->nr_marks[is_tool] < half);
+	memcpy(m.name, name, strnlen(name, sizeof(m.name)));
+	synth_put(s, SEEP_REC_SEC_MARKS, is_tool * half + s->nr_marks[is_tool]++, &m, sizeof(m));
+}
+
+/* Returns the kind of its samples. */
+SYNTH uint8_t synth_heap(struct synth *s, const char *name)
+{
+	struct seep_rec_heap h = { .first_us = 1 };
+
+	memcpy(h.name, name, strnlen(name, sizeof(h.name)));
+	synth_put(s, SEEP_REC_SEC_HEAPS, s->nr_heaps, &h, sizeof(h));
+	return (uint8_t)(SEEP_REC_KIND_ARENA + s->nr_heaps++);
 }
 
 SYNTH void synth_ring(struct synth *s, struct seep_rec_ring point)

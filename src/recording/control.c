@@ -5,7 +5,8 @@
 #include "recording/private.h"
 
 #define SERIAL_SHIFT 48
-#define SERIAL_BITS 0x7fffull
+#define SERIAL_BITS 0x7full
+#define MARKS_BITS (0xffull << 55)
 #define PERIOD_BITS ((1ull << SERIAL_SHIFT) - 1)
 
 static uint64_t next_control(uint64_t old, uint64_t period, int on)
@@ -15,7 +16,7 @@ static uint64_t next_control(uint64_t old, uint64_t period, int on)
 
 	if (!period)
 		period = old & PERIOD_BITS;
-	return is_on | (serial & SERIAL_BITS) << SERIAL_SHIFT | period;
+	return is_on | (old & MARKS_BITS) | (serial & SERIAL_BITS) << SERIAL_SHIFT | period;
 }
 
 /* One store of one aligned word: the recorder sees the old word or the new one. */

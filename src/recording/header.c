@@ -16,6 +16,10 @@ static const uint32_t entry_bytes[] = {
 	[SEEP_REC_SEC_RING] = sizeof(struct seep_rec_ring),
 	[SEEP_REC_SEC_SYSTEM] = sizeof(struct seep_rec_system),
 	[SEEP_REC_SEC_ENDED] = sizeof(struct seep_rec_ended),
+	[SEEP_REC_SEC_TRAIL] = sizeof(struct seep_rec_trail),
+	[SEEP_REC_SEC_SNAPS] = sizeof(struct seep_rec_snap),
+	[SEEP_REC_SEC_MARKS] = sizeof(struct seep_rec_mark),
+	[SEEP_REC_SEC_HEAPS] = sizeof(struct seep_rec_heap),
 };
 
 bool seep_recording_is(const void *bytes, size_t len)

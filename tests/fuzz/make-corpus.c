@@ -76,14 +76,15 @@ static void save_profile(struct synth *s, const char *name)
 /* A bit of everything in little room. */
 static struct synth *full(uint64_t period)
 {
-	static const struct synth_room room = { 2, 3, 5, 8, 8, 3, 4, 4 };
+	static const struct synth_room room = { 2, 3, 6, 8, 9, 3, 4, 4, 2, 1 };
 	struct synth *s = synth_new(&room);
 	uint32_t exe = synth_module(s, "/usr/bin/server", 0x400000, 0x500000, "0123abcd");
 	uint32_t lib = synth_module(s, "/lib/libc.so.6", 0x7f0000000000, 0x7f0000200000, "");
 	uint32_t heap = synth_stack(s, SEEP_REC_KIND_HEAP, 3, SEEP_REC_FRAME(lib, 0x1000), SEEP_REC_FRAME(exe, 0x1100),
 	                            SEEP_REC_FRAME(exe, 0x1200));
 	uint32_t maps = synth_stack(s, SEEP_REC_KIND_MMAP, 2, SEEP_REC_FRAME(0, 0x1234), SEEP_REC_FRAME(exe, 0x1300));
-	const float points[] = { 1, 2, 3 };
+	uint32_t pool = synth_stack(s, synth_heap(s, "pool"), 1, SEEP_REC_FRAME(exe, 0x1400));
+	const float points[SEEP_REC_NR_TRAIL] = { 1, 2, 3 };
 
 	synth_thread(s, 4242, "server");
 	synth_thread(s, 4243, "");
@@ -91,7 +92,15 @@ static struct synth *full(uint64_t period)
 	synth_blocks(s, heap, 4, 4096, period, 0, 5000000);
 	synth_blocks(s, maps, 1, 65536, period, 0, 1000000);
 	synth_freed(s, heap, 3, 100, period, 20000, 4000000);
+	synth_blocks(s, pool, 1, 512, period, 0, 3000000);
 	synth_history(s, heap, 1000000, 3, points);
+	synth_trail(s, heap, 5, 1, points);
+	synth_snap(s, (struct seep_rec_snap){
+			      .stack = heap, .peak_nr = 1, .mark_nr = 1, .peak_bytes = 9, .mark_bytes = 8 });
+	synth_mark(s, 3000000, SEEP_REC_MARK_BY_TOOL, "asked for");
+	s->words.peak = 1 << 1 | SEEP_REC_PEAK_FALLEN;
+	s->words.mark = 1 << 8 | 1;
+	s->words.control |= 1ull << 55;
 	synth_ring(s, (struct seep_rec_ring){ .time_us = 1000000, .inuse_bytes = 16384, .inuse_objects = 4 });
 	synth_ring(s, (struct seep_rec_ring){ .time_us = 2000000, .inuse_bytes = 16384, .inuse_objects = 4 });
 	synth_system(s, synth_system_unknown(1000000));
@@ -130,7 +139,7 @@ int main(int argc, char **argv)
 	save_recording(s, "exact", 1);
 	save_recording(s, "exact", 31);
 	save_profile(s, "exact");
-	s->header.major = 2;
+	s->header.major = SEEP_REC_MAJOR + 1;
 	save_recording(s, "other-version", 1);
 	synth_free(s);
 	return 0;

@@ -22,6 +22,9 @@ def text(raw):
 
 class Recording:
     STATUS, PERIODS, MODULES, STACKS, FRAMES, COUNTERS, HISTORY, SAMPLES, THREADS, RING, SYSTEM, ENDED = range(1, 13)
+    TRAIL, SNAPS, MARKS, HEAPS = range(13, 17)
+    SNAP_FIELDS = ("stack peak_nr mark_nr reserved peak_bytes peak_objects mark_bytes mark_objects "
+                   "peak_bytes_var mark_bytes_var").split()
 
     def __init__(self, path):
         with open(path, "rb") as f:
@@ -48,7 +51,9 @@ class Recording:
         self.exe, self.cgroup = text(b[at + 80:at + 592]), text(b[at + 592:at + 1104])
         self.command = b[at + 1104:at + 2640].rstrip(b"\0").split(b"\0")
         self.allocator = text(b[at + 2704:at + 2832])
+        (self.budget_ppm,) = struct.unpack_from("<I", b, at + 2832)
         self.control, self.children_unrecorded, self.heartbeat_us, self.samples_high = struct.unpack_from("<QQQQ", b, 4096)
+        self.peak, self.peak_bytes, self.peak_us, self.mark = struct.unpack_from("<QdQQ", b, 4128)
         self.torn = 0
         self.status = self.read_status()
         self.modules = self.read_modules()
@@ -59,6 +64,12 @@ class Recording:
                         for tid in struct.unpack_from("<I", s)}
         self.periods = [struct.unpack_from("<QQI", s) for _, s in self.slots(self.PERIODS)]
         self.ring = sorted(struct.unpack_from("<QddddQI", s) for _, s in self.slots(self.RING))
+        self.trails = {i: {"last_tick": v[0], "tick_s": v[2], "points": v[3:]} for i, s in self.slots(self.TRAIL)
+                       for v in [struct.unpack_from("<QII24f", s)]}
+        self.snaps = {i: dict(zip(self.SNAP_FIELDS, struct.unpack_from("<IIII4d2f", s))) for i, s in self.slots(self.SNAPS)}
+        self.marks = sorted((t, by, text(s[16:56])) for _, s in self.slots(self.MARKS)
+                            for t, by in [struct.unpack_from("<QI", s)])
+        self.heaps = {i: text(s[16:56]) for i, s in self.slots(self.HEAPS)}
 
     def slot(self, where, size):
         """The slot's bytes, None if it is empty; a torn one is counted."""

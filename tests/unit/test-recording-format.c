@@ -50,6 +50,7 @@ static const struct field fields[] = {
 	FIELD(header, command),
 	FIELD(header, hostname),
 	FIELD(header, allocator),
+	FIELD(header, budget_ppm),
 	FIELD(header, reserved),
 	FIELD(header, checksum),
 	FIELD(words, control),
@@ -179,9 +180,35 @@ static const struct field fields[] = {
 	FIELD(ended, detail),
 	FIELD(ended, reserved),
 	FIELD(ended, checksum),
+	FIELD(trail, last_tick),
+	FIELD(trail, stack),
+	FIELD(trail, tick_s),
+	FIELD(trail, inuse_bytes),
+	FIELD(trail, reserved),
+	FIELD(trail, checksum),
+	FIELD(snap, stack),
+	FIELD(snap, peak_nr),
+	FIELD(snap, mark_nr),
+	FIELD(snap, reserved),
+	FIELD(snap, peak_bytes),
+	FIELD(snap, peak_objects),
+	FIELD(snap, mark_bytes),
+	FIELD(snap, mark_objects),
+	FIELD(snap, peak_bytes_var),
+	FIELD(snap, mark_bytes_var),
+	FIELD(snap, checksum),
+	FIELD(mark, time_us),
+	FIELD(mark, by),
+	FIELD(mark, reserved),
+	FIELD(mark, name),
+	FIELD(mark, checksum),
+	FIELD(heap, first_us),
+	FIELD(heap, reserved),
+	FIELD(heap, name),
+	FIELD(heap, checksum),
 };
 
-/* "u32" → 4, "char[16]" → 16, "section[16]" → 384. */
+/* "u32" → 4, "char[16]" → 16, "section[24]" → 576. */
 static size_t type_size(const char *type)
 {
 	static const struct {

@@ -99,7 +99,7 @@ static void nothing_is_torn_when_the_writer_stops(void)
 
 int main(void)
 {
-	const struct synth_room room = { 2, 2, 4, 8, NR_SLOTS, 2, 4, 4 };
+	const struct synth_room room = { 2, 2, 4, 8, NR_SLOTS, 2, 4, 4, 2, 1 };
 	struct synth *s = synth_new(&room);
 	struct writer w = { .salt = s->header.salt };
 	size_t nr_bytes = s->nr_bytes;

@@ -383,7 +383,7 @@ static void other_files_are_named(void)
 	EQ_S(err.what, "'x' is a corrupt recording: the header's checksum is wrong");
 	copy[8] = 7;
 	EQ_U(status_of(copy, len, &err), SEEP_ERR_UNSUPPORTED);
-	EQ_S(err.what, "cannot read 'x': recording of format version 7.0, this program reads version 1");
+	EQ_S(err.what, "cannot read 'x': recording of format version 7.0, this program reads version 2");
 	memset(copy, 0, 8);
 	EQ_U(status_of(copy, len, &err), SEEP_ERR_FORMAT);
 	EQ_S(err.what, "'x' is not a recording: its header was never finished");
