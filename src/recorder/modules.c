@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "recorder/elfimage.h"
+#include "recorder/linked.h"
 #include "recorder/objects.h"
 #include "recorder/stackmem.h"
 #include "recorder/sys.h"
@@ -105,15 +106,16 @@ static void fill(uint32_t index, const struct elfimage *image, const char *path)
 	m->build_id_bytes = image->build_id_bytes;
 	for (uint32_t i = 0; i < image->build_id_bytes; i++)
 		m->build_id[i] = image->build_id[i];
-	m->flags |= path && !path[0] ? SEEP_REC_MODULE_EXE : 0;
-	m->flags |= is_ourselves(image) ? SEEP_REC_MODULE_RECORDER : 0;
+	m->flags |= is_ourselves(image) && recorder_start == image->start ? SEEP_REC_MODULE_RECORDER : 0;
 	m->flags |= is_inside(image, config.allocator_start) ? SEEP_REC_MODULE_ALLOCATOR : 0;
 	if (image->start == getauxval(AT_SYSINFO_EHDR)) {
 		m->flags |= SEEP_REC_MODULE_VDSO;
 		path = "[vdso]";
 	}
-	if (path && !path[0])
+	if (path && !path[0]) {
+		m->flags |= SEEP_REC_MODULE_EXE;
 		path = config.exe_path;
+	}
 	note_path(m, path ? path : "");
 	/* Whoever sees it filled, sees the rest. */
 	__atomic_store_n(&modules[index].is_filled, 1ull, __ATOMIC_RELEASE);
@@ -220,8 +222,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *data)
 	elfimage_from_headers(&image, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_addr);
 	if (is_ourselves(&image)) {
 		scan->has_recorder = true;
-		recorder_start = image.start;
-		recorder_end = info->dlpi_name && info->dlpi_name[0] ? image.end : image.start;
+		seep_linked_text(&recorder_start, &recorder_end, image.start, image.end);
 	}
 	scan->is_loaded_late |= is_c_library(&image) && !scan->has_recorder;
 	return 0;
@@ -244,6 +245,26 @@ static int add(struct dl_phdr_info *info, size_t size, void *data)
 	if (place.index && !scan->is_loaded_late)
 		add_permanent(&place);
 	return 0;
+}
+
+static void add_image_at(uint64_t start)
+{
+	struct module_place place;
+	struct elfimage image;
+
+	if (!start || !elfimage_from_start(&image, start))
+		return;
+	place_image(&place, &image, "");
+	if (place.index)
+		add_permanent(&place);
+}
+
+/* Without a loader the program and the vdso are all there is; the first malloc may come before the C library knows. */
+static void add_static_program(void)
+{
+	seep_linked_text(&recorder_start, &recorder_end, 0, 0);
+	add_image_at(getauxval(AT_PHDR) - sizeof(ElfW(Ehdr)));
+	add_image_at(getauxval(AT_SYSINFO_EHDR));
 }
 
 static bool take_tables(void)
@@ -274,6 +295,10 @@ void modules_init(const struct seep_modules_config *given)
 #else
 	(void)symbol;
 #endif
+	if (seep_linked_is_wrapped() && !getauxval(AT_BASE)) {
+		add_static_program();
+		return;
+	}
 	(void)dl_iterate_phdr(look, &scan);
 	(void)dl_iterate_phdr(add, &scan);
 }

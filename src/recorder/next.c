@@ -6,7 +6,9 @@
  * freed; its address is pinned in the filter, so that free and realloc of it always come to the slow path.
  */
 #include <errno.h>
+#include <link.h>
 
+#include "recorder/linked.h"
 #include "recorder/objects.h"
 #include "recorder/recorder.h"
 #include "recorder/sys.h"
@@ -230,12 +232,88 @@ static void fill_gaps(struct seep_next *n)
 		n->pvalloc = plain_pvalloc;
 }
 
+/*
+ * ---- musl: calloc calls malloc, and all that align call aligned_alloc, by their public names ----
+ *
+ * So they come back to us, and what was counted would be counted again: these switch the countdown off for the time of
+ * the call.
+ */
+
+static struct seep_next musl;
+
+#define UNCOUNTED(call)                          \
+	uint64_t left = seep_self.left;          \
+	seep_self.left = UINT64_MAX;             \
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); \
+	call;                                    \
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); \
+	seep_self.left = left
+
+static void *musl_calloc(size_t a, size_t b)
+{
+	void *p;
+
+	UNCOUNTED(p = musl.calloc(a, b));
+	return p;
+}
+
+static void *musl_memalign(size_t align, size_t n)
+{
+	void *p;
+
+	UNCOUNTED(p = musl.memalign(align, n));
+	return p;
+}
+
+static int musl_posix_memalign(void **out, size_t align, size_t n)
+{
+	int result;
+
+	UNCOUNTED(result = musl.posix_memalign(out, align, n));
+	return result;
+}
+
+static void *musl_valloc(size_t n)
+{
+	void *p;
+
+	UNCOUNTED(p = musl.valloc(n));
+	return p;
+}
+
+/* The C library's own is behind us, and it is musl: glibc alone has this function. */
+static bool is_musl_behind(void)
+{
+	struct seep_symbol found = seep_symbol_next("calloc");
+
+	if (seep_linked_is_wrapped())
+		return seep_linked_has_musl_calloc();
+	uint64_t c_library = (uint64_t)(uintptr_t)&dl_iterate_phdr;
+
+	return c_library >= found.start && c_library < found.end &&
+	       !seep_symbol_anywhere("gnu_get_libc_version").address;
+}
+
+static void go_around_musl(struct seep_next *n)
+{
+	musl = *n;
+	n->calloc = musl_calloc;
+	n->memalign = musl_memalign;
+	n->posix_memalign = musl_posix_memalign;
+	n->valloc = musl_valloc;
+}
+
 /* Where the object that defines malloc lies, so that its own mmap calls can be told from the program's. */
 static void note_allocator(void)
 {
 	struct text path = text_in(seep_allocator_path, sizeof(seep_allocator_path));
-	struct seep_symbol found = seep_symbol_next("malloc");
+	struct seep_symbol found;
 
+	if (seep_linked_is_wrapped()) {
+		text_add(&path, "linked");
+		return;
+	}
+	found = seep_symbol_next("malloc");
 	if (!found.address)
 		return;
 	text_add(&path, found.path);
@@ -264,8 +342,11 @@ bool seep_next_find(void)
 		return true;
 	}
 	store_relaxed(&finder, seep_thread_pointer());
-	find_all(&found);
+	if (!seep_linked_find(&found))
+		find_all(&found);
 	fill_gaps(&found);
+	if (is_musl_behind())
+		go_around_musl(&found);
 	seep_next = found;
 	note_allocator();
 	store_release(&find_state, 2u);

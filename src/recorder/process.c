@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include "recorder/linked.h"
 #include "recorder/objects.h"
 #include "recorder/recorder.h"
 
@@ -46,10 +47,13 @@ extern struct seep_gates seep_gates __attribute__((visibility("hidden")));
 /* Nobody calls one that is not behind us: the program could not have been linked without us. */
 bool seep_gates_find(void)
 {
-	const struct seep_gates found = { .syscall = seep_symbol_next("syscall").address,
-		                          .vfork = seep_symbol_next("vfork").address,
-		                          .clone = seep_symbol_next("clone").address };
+	struct seep_gates found = { NULL, NULL, NULL };
 
+	if (!seep_linked_gates(&found.syscall, &found.vfork, &found.clone)) {
+		found.syscall = seep_symbol_next("syscall").address;
+		found.vfork = seep_symbol_next("vfork").address;
+		found.clone = seep_symbol_next("clone").address;
+	}
 	if (!found.syscall || !found.vfork || !found.clone)
 		return false;
 	seep_gates = found;

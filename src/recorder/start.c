@@ -4,7 +4,6 @@
  * Messages go to fd 2 and only from the constructor.
  */
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
@@ -104,6 +103,14 @@ static bool take_memory(void)
 	return true;
 }
 
+/*
+ * What pthread_atfork is in glibc, and in musl. Each by a weak reference, because a missing symbol ends the program: so
+ * the same library can be loaded over both.
+ */
+extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *) __attribute__((weak));
+extern int plain_atfork(void (*)(void), void (*)(void), void (*)(void)) __asm__("pthread_atfork") __attribute__((weak));
+extern char __dso_handle __attribute__((visibility("hidden")));
+
 static void forked_child(void)
 {
 	*seep.cookie = 0;
@@ -123,7 +130,10 @@ static void take_cookie(void)
 	*seep.cookie = 1;
 	if (sys_failed(sys_madvise((void *)page, 4096, 18 /* MADV_WIPEONFORK */)))
 		seep.status.reasons |= SEEP_REC_WHY_NO_WIPEONFORK;
-	(void)pthread_atfork(NULL, NULL, forked_child);
+	if (__register_atfork)
+		(void)__register_atfork(NULL, NULL, forked_child, &__dso_handle);
+	else if (plain_atfork)
+		(void)plain_atfork(NULL, NULL, forked_child);
 	seep.private_bytes += 4096;
 }
 
@@ -162,7 +172,7 @@ static void start_walker(void)
 
 	exe_path[sys_failed(n) ? 0 : n] = 0;
 	seep_unwind_init(&config);
-	if (!seep_unwind_has_find_object())
+	if (!seep_unwind_has_find_object() && getauxval(AT_BASE)) /* 0: a static program, which can load nothing */
 		seep.status.reasons |= SEEP_REC_WHY_NO_FIND_OBJECT;
 	seep.private_bytes += seep_unwind_private_bytes();
 }
