@@ -53,6 +53,7 @@ static uint64_t last_link_bias;
 static uint64_t recorder_start, recorder_end; /* empty if it is part of the executable */
 static uint64_t no_adjust[1];
 uint64_t *modules_adjust = no_adjust;
+uint64_t modules_adjust_return[256];
 
 /* ---- entries ---- */
 
@@ -189,6 +190,8 @@ static void add_permanent(const struct module_place *place)
 	permanent[i] = *place;
 	permanent[i].is_permanent = true;
 	modules_adjust[place->index] = ((uint64_t)place->index << 48) - place->object.start;
+	if (place->index < 256)
+		modules_adjust_return[place->index] = modules_adjust[place->index] - 1;
 	nr_permanent++;
 }
 
@@ -321,7 +324,7 @@ uint32_t modules_nr(void)
 }
 uint64_t modules_bytes(void)
 {
-	return mapped_bytes + sizeof(permanent) + sizeof(hints);
+	return mapped_bytes + sizeof(permanent) + sizeof(hints) + sizeof(modules_adjust_return);
 }
 
 /* ---- search ---- */

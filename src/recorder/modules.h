@@ -31,6 +31,8 @@ struct module_memo {
 
 /* Per index of a permanent object: index << 48 minus start, so that pc + adjust is the frame. */
 extern uint64_t *modules_adjust __attribute__((visibility("hidden")));
+/* The same for the first 255, and for return addresses, which are one more. */
+extern uint64_t modules_adjust_return[256] __attribute__((visibility("hidden")));
 
 void modules_init(const struct seep_modules_config *config);
 /* The object that holds pc now. NULL: none, or unknown. Stays valid until the memo is used four times more. */

@@ -160,3 +160,48 @@ void rules_put(uint64_t key, uint32_t index, uint64_t rule)
 		put_at(slot ^ 1, old_word, old);
 	put_at(slot, key << 16 | index, rule);
 }
+
+/* ---- short rules ---- */
+
+uint64_t rules_short[1u << SHORT_BITS] __attribute__((aligned(64)));
+
+uint64_t rules_short_find(uint64_t mixed)
+{
+	uint64_t rule = rules_short_get(mixed);
+
+	if (rule >> SHORT_RULE_BITS == 0 && !(rule & SHORT_MOVED))
+		return rule;
+	rule = __atomic_load_n(&rules_short[SHORT_PLACE(mixed) ^ 1], __ATOMIC_RELAXED) ^ SHORT_KEY(mixed);
+	return rule >> SHORT_RULE_BITS == 0 && rule & SHORT_MOVED ? rule : 0;
+}
+
+#if defined(__x86_64__)
+static bool shorten(uint64_t rule, uint64_t *to)
+{
+	*to = RULE_FP_AT(rule) << 5 | RULE_CFA_OFFSET(rule) << 12;
+	return RULE_FP_AT(rule) <= 0xf8 && RULE_CFA_OFFSET(rule) % 8 == 0 && RULE_CFA_OFFSET(rule) < 8ull << 13;
+}
+#else
+static bool shorten(uint64_t rule, uint64_t *to)
+{
+	uint64_t ra = RULE_RA_AT(rule) / 8, fp = RULE_FP_AT(rule) / 8;
+
+	*to = (ra & 15) << 9 | (ra & 0xf0) << 11 | RULE_CFA_OFFSET(rule) << 15 | (fp ? BIT(8) : 0);
+	return ra < 256 && (!fp || fp == ra + 1) && RULE_CFA_OFFSET(rule) < 16ull << 9;
+}
+#endif
+
+/* The newest goes first; what was there beside it, unless it is from there itself. */
+void rules_short_put(uint64_t ra, uint32_t index, uint64_t rule)
+{
+	uint64_t mixed = SHORT_MIXED(ra), *place = &rules_short[SHORT_PLACE(mixed)], *beside, old, to;
+
+	if (!RULE_IS_SIMPLE(rule) || index > 0xff || ra >> 48 || !SHORT_KEY(mixed) || !shorten(rule, &to))
+		return;
+	to |= index | (RULE_KIND(rule) == RULE_FP ? SHORT_FP | SHORT_NOT_PLAIN : 0);
+	old = __atomic_load_n(place, __ATOMIC_RELAXED);
+	beside = &rules_short[SHORT_PLACE(mixed) ^ 1];
+	if (old && !(old & SHORT_MOVED) && old >> SHORT_RULE_BITS != SHORT_KEY(mixed) >> SHORT_RULE_BITS)
+		__atomic_store_n(beside, old | SHORT_MOVED | SHORT_NOT_PLAIN, __ATOMIC_RELAXED);
+	__atomic_store_n(place, SHORT_KEY(mixed) ^ to, __ATOMIC_RELAXED);
+}

@@ -111,4 +111,52 @@ static inline bool rules_get(uint64_t key, uint32_t *index, uint64_t *rule)
 }
 void rules_put(uint64_t key, uint32_t index, uint64_t rule);
 
+/*
+ * Short rules: simple rules of objects that are never unloaded, as far as pc, sp and the frame pointer go, in one word
+ * with their key. The key is the return address (pc + 1). It is mixed so that no two of its 48 bits get lost: 13 bits
+ * of the product are the place, the other 35 stand in the entry, xored with the rule in the low 29. What is left when
+ * the product is xored out again is the rule if nothing else is left. An entry is one word: it cannot be torn.
+ *
+ * Bits 0–7 index of the module; 13 FP: the CFA is computed from the frame pointer; 14 MOVED: in the place beside its
+ * own; 28 NOT_PLAIN: FP or MOVED; the others by machine.
+ */
+#define SHORT_BITS 13
+#define SHORT_RULE_BITS 29
+#define SHORT_MODULE(rule) ((rule)&0xff)
+#define SHORT_FP BIT(13)
+#define SHORT_MOVED BIT(14)
+#define SHORT_NOT_PLAIN BIT(28)
+#if defined(__x86_64__)
+/* 8–12 frame pointer saved at CFA − 8 × n, 0 not saved; 15–27 offset of the CFA in units of 8. Return address at CFA
+ * − 8.
+ */
+#define SHORT_CFA_OFFSET(rule) (((rule) >> 15 & 0x1fff) * 8)
+#define SHORT_FP_AT(rule) ((rule) >> 5 & 0xf8)
+#define SHORT_RA_AT(rule) 8
+#else
+/* 8 the frame pointer is saved below the return address; 9–12 and 15–18 where that is: CFA − 8 × n; 19–27 offset of the
+ * CFA in units of 16. */
+#define SHORT_CFA_OFFSET(rule) (((rule) >> 19 & 0x1ff) * 16)
+#define SHORT_RA_AT(rule) ((((rule) >> 9 & 15) | ((rule) >> 11 & 0xf0)) * 8)
+#define SHORT_FP_AT(rule) ((rule) >> 8 & 1 ? SHORT_RA_AT(rule) + 8 : 0)
+#endif
+extern uint64_t rules_short[1u << SHORT_BITS] __attribute__((visibility("hidden")));
+
+#define SHORT_MIXED(ra) ((ra) * (RULES_MIX << 16))
+#define SHORT_PLACE(mixed) ((mixed) >> (64 - SHORT_BITS))
+#define SHORT_KEY(mixed) ((mixed) << SHORT_BITS)
+/*
+ * The rule behind a return address if that is below NOT_PLAIN; else rules_short_find knows better. A key of which the
+ * entry would hold nothing but zeros is never put, and looks as if it had rule 0 where the place is empty: whoever
+ * follows rules must see that 0 is none (it leads to itself again).
+ */
+static inline uint64_t rules_short_get(uint64_t mixed)
+{
+	return __atomic_load_n(&rules_short[SHORT_PLACE(mixed)], __ATOMIC_RELAXED) ^ SHORT_KEY(mixed);
+}
+/* Any rule of a key, with its flags; 0: not known. */
+uint64_t rules_short_find(uint64_t mixed);
+/* Notes a rule if it is one that can be short. */
+void rules_short_put(uint64_t ra, uint32_t index, uint64_t rule);
+
 #endif

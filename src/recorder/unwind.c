@@ -1,14 +1,16 @@
 /*
  * The walk itself.
  *
- * The hot loop follows cached simple rules and carries pc, sp and the frame pointer alone: nearly every CFA is computed
- * from one of the two. A rule that needs another register (found out at the first one) starts the walk again with
- * all preserved registers carried. Everything else (rules to be made, unknown modules, signal frames, expressions, the
- * edge of the known stack) is in step().
+ * Most frames are gone through in lastwalk.c: by short rules, or by what the last walks saw. Where a thread has no
+ * memory of walks, and in objects that may be unloaded, run() follows cached simple rules. Both carry pc, sp and the
+ * frame pointer alone: nearly every CFA is computed from one of the two. A rule that needs another register (found out
+ * at the first one) starts the walk again with all preserved registers carried. Everything else (rules to be made,
+ * unknown modules, signal frames, expressions, the edge of the known stack) is in step().
  */
 #include <sys/auxv.h>
 
 #include "recorder/expression.h"
+#include "recorder/lastwalk.h"
 #include "recorder/modules.h"
 #include "recorder/rules.h"
 #include "recorder/stackmem.h"
@@ -27,7 +29,10 @@ struct walker {
 	uint64_t pc; /* where the frame is: inside the call, or at the interrupted instruction */
 	struct stackmem stack;
 	struct module_memo memo;
+	struct lastwalk *last; /* NULL: none */
+	uint64_t *frames;      /* where they are noted */
 	uint32_t nr_misses;
+	bool is_end_by_rule; /* of an object that is never unloaded: so it will be at every walk */
 };
 
 /* ---- one frame by its FDE ---- */
@@ -305,9 +310,12 @@ static enum outcome follow(struct walker *w, const struct module_place *place)
 
 	switch (RULE_KIND(rule)) {
 	case RULE_SP:
-	case RULE_FP: return step_simple(w, rule);
+	case RULE_FP:
+		if (place->is_permanent)
+			rules_short_put(w->pc + 1, place->index, rule);
+		return step_simple(w, rule);
 	case RULE_ENTRY: return step_entry(w, &place->object, place->object.start + RULE_PAYLOAD(rule));
-	case RULE_END: return ENDED;
+	case RULE_END: w->is_end_by_rule = place->is_permanent; return ENDED;
 	case RULE_NO_ENTRY:
 		if (place && place->object.start == loader_start)
 			return ENDED;
@@ -323,15 +331,20 @@ static void note_frame(const struct walker *w, const struct module_place *place,
 	if (place && place->index)
 		frame = SEEP_REC_FRAME(place->index, w->pc - place->object.start);
 	out->module_lost |= place && !place->index;
-	out->frames[out->nr++] = frame;
+	w->frames[out->nr++] = frame;
 }
 
 /* Notes the frame at w->pc and goes to its caller. */
 static __attribute__((noinline)) enum outcome step(struct walker *w, struct seep_walk *out,
                                                    const struct module_place *place)
 {
+	enum outcome outcome;
+
 	note_frame(w, place, out);
-	return follow(w, place);
+	outcome = follow(w, place);
+	if (w->is_end_by_rule && w->last)
+		lastwalk_note_end(w->last, out->nr - 1, out->nr, WALK_WHOLE);
+	return outcome;
 }
 
 static inline uint64_t word_at(uint64_t addr)
@@ -366,7 +379,7 @@ static inline __attribute__((always_inline)) bool run(struct walker *w, struct s
 	uint64_t start = place ? place->object.start : 0, size = place ? place->object.end - start : 0;
 	uint64_t base = place ? SEEP_REC_FRAME(place->index, 0) - start : 0;
 	const uint64_t *adjust = modules_adjust;
-	uint64_t *frame = out->frames + out->nr, *end = out->frames + SEEP_REC_MAX_FRAMES;
+	uint64_t *frame = w->frames + out->nr, *end = w->frames + SEEP_REC_MAX_FRAMES;
 	bool is_end = false;
 	uint32_t index;
 
@@ -401,7 +414,7 @@ static inline __attribute__((always_inline)) bool run(struct walker *w, struct s
 	w->pc = pc;
 	w->m.reg[REG_SP] = sp;
 	w->m.reg[REG_FP] = fp;
-	out->nr = (uint32_t)(frame - out->frames);
+	out->nr = (uint32_t)(frame - w->frames);
 	return is_end;
 }
 
@@ -409,6 +422,7 @@ static void begin(struct walker *w, const struct seep_regs *regs, struct seep_wa
 {
 	w->memo.nr = 0;
 	w->nr_misses = 0;
+	w->is_end_by_rule = false;
 	w->pc = machine_strip(regs->pc) - 1;
 	machine_from_regs(&w->m, regs);
 	stackmem_begin(&w->stack, thread, regs->sp, (uint64_t)(uintptr_t)w);
@@ -419,6 +433,46 @@ static bool may_run(const struct walker *w)
 	return w->m.valid & BIT(REG_FP) && w->m.reg[REG_SP] >= w->stack.low && w->m.reg[REG_SP] < w->stack.high;
 }
 
+/* The same as run(), in permanent objects, with the memory of the last walks. */
+static bool run_remembering(struct walker *w, struct seep_walk *out)
+{
+	struct walk_state s = { .ra = w->pc + 1,
+		                .sp = w->m.reg[REG_SP],
+		                .fp = w->m.reg[REG_FP],
+		                .high = w->stack.high,
+		                .is_own_stack = w->stack.high == w->stack.thread->stack_high };
+
+	if (lastwalk_run(w->last, &s, &out->nr))
+		return true;
+	if (s.sp != w->m.reg[REG_SP])
+		w->m.valid &= BIT(REG_FP) | BIT(REG_SP);
+	w->pc = s.ra - 1;
+	w->m.reg[REG_SP] = s.sp;
+	w->m.reg[REG_FP] = s.fp;
+	return false;
+}
+
+static inline bool run_permanent(struct walker *w, struct seep_walk *out, bool carry_all)
+{
+	if (!may_run(w))
+		return false;
+	if (w->last && w->stack.high - w->m.reg[REG_SP] <= INT32_MAX)
+		return run_remembering(w, out);
+	return run(w, out, carry_all, NULL);
+}
+
+/* No more frames, or no more room. */
+static enum outcome run_out(struct walker *w, struct seep_walk *out)
+{
+	bool is_deep = w->pc != UINT64_MAX;
+
+	if (is_deep)
+		out->flags |= SEEP_REC_STACK_DEEP;
+	if (w->last)
+		lastwalk_note_end(w->last, out->nr, out->nr, is_deep ? WALK_DEEP : WALK_WHOLE);
+	return ENDED;
+}
+
 static inline __attribute__((always_inline)) enum outcome walk(struct walker *w, struct seep_walk *out, bool carry_all)
 {
 	enum outcome outcome = STEPPED;
@@ -427,19 +481,16 @@ static inline __attribute__((always_inline)) enum outcome walk(struct walker *w,
 		const struct module_place *place;
 		uint32_t nr;
 
-		if (may_run(w) && run(w, out, carry_all, NULL))
+		if (run_permanent(w, out, carry_all))
 			return ENDED;
 		if (w->pc == UINT64_MAX)
-			return ENDED;
+			return run_out(w, out);
 		nr = out->nr;
 		place = modules_find(&w->memo, w->pc);
 		if (place && place->index && !place->is_permanent && may_run(w) && run(w, out, carry_all, place))
 			return ENDED;
-		if (out->nr == SEEP_REC_MAX_FRAMES) {
-			if (w->pc != UINT64_MAX)
-				out->flags |= SEEP_REC_STACK_DEEP;
-			return ENDED;
-		}
+		if (out->nr == SEEP_REC_MAX_FRAMES)
+			return run_out(w, out);
 		if (out->nr == nr)
 			outcome = step(w, out, place);
 	}
@@ -450,11 +501,29 @@ static inline __attribute__((always_inline)) enum outcome walk(struct walker *w,
 static __attribute__((noinline)) enum outcome walk_carrying_all(struct walker *w, const struct seep_regs *regs,
                                                                 struct seep_walk *out)
 {
+	if (w->last)
+		lastwalk_cancel(w->stack.thread);
+	w->last = NULL;
+	w->frames = out->frames;
 	out->nr = 0;
 	w->pc = machine_strip(regs->pc) - 1;
 	machine_from_regs(&w->m, regs);
 	stackmem_begin(&w->stack, w->stack.thread, regs->sp, (uint64_t)(uintptr_t)w);
 	return walk(w, out, true);
+}
+
+static void end(struct walker *w, struct seep_walk_thread *thread, struct seep_walk *out)
+{
+	out->nr_misses = w->nr_misses;
+	if (w->stack.low != thread->stack_low)
+		stackmem_end(&w->stack);
+	if (!w->last) {
+		out->serial = 0;
+		return;
+	}
+	if (lastwalk_is_deep(w->last))
+		out->flags |= SEEP_REC_STACK_DEEP;
+	lastwalk_end(w->last, thread, out);
 }
 
 void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, struct seep_walk *out)
@@ -466,14 +535,14 @@ void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, 
 	out->flags = 0;
 	out->module_lost = false;
 	begin(&w, regs, thread);
+	w.last = lastwalk_begin(thread, regs, (uint64_t)(uintptr_t)&w);
+	w.frames = w.last ? lastwalk_frames(w.last) : out->frames;
 	outcome = walk(&w, out, false);
 	if (outcome == REGISTER_MISSING)
 		outcome = walk_carrying_all(&w, regs, out);
 	if (outcome != ENDED)
 		out->flags |= SEEP_REC_STACK_CUT;
-	out->nr_misses = w.nr_misses;
-	if (w.stack.low != thread->stack_low)
-		stackmem_end(&w.stack);
+	end(&w, thread, out);
 }
 
 /* Registers of the caller of the function whose registers they are: called by seep_regs_capture. */
@@ -493,14 +562,16 @@ void seep_regs_climb(struct seep_regs *regs)
 void seep_unwind_init(const struct seep_modules_config *config)
 {
 	stackmem_init();
+	lastwalk_init();
 	modules_init(config);
 	if (getauxval(AT_BASE))
 		loader_start = getauxval(AT_BASE);
 }
 
-/* All state is lock-free and complete at every instant. */
+/* All other state is lock-free and complete at every instant. */
 void seep_unwind_after_fork(void)
 {
+	lastwalk_after_fork();
 }
 
 void seep_unwind_ask_no_more(void)
@@ -517,7 +588,7 @@ uint32_t seep_unwind_nr_modules(void)
 }
 uint64_t seep_unwind_private_bytes(void)
 {
-	return modules_bytes() + sizeof(rules_cache);
+	return modules_bytes() + sizeof(rules_cache) + sizeof(rules_short) + lastwalk_bytes();
 }
 
 uint32_t seep_unwind_module_of(uint64_t pc)

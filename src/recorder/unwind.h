@@ -26,14 +26,17 @@ struct seep_regs {
 /* What the walker needs to know of its thread; thread-local, zeroed at thread start, owned by the recorder. */
 struct seep_walk_thread {
 	uint64_t stack_low, stack_high; /* known readable range of the present stack; 0: not known yet */
+	uint32_t memory;                /* of its last walks, + 1 (lastwalk.h) */
 };
 
+/* Zeroed before the first walk; then each finds in it what the last one left. */
 struct seep_walk {
 	uint64_t frames[SEEP_REC_MAX_FRAMES]; /* SEEP_REC_FRAME(module, offset), leaf first */
 	uint32_t nr;
 	uint8_t flags;      /* SEEP_REC_STACK_DEEP, SEEP_REC_STACK_CUT */
 	bool module_lost;   /* a frame is a bare address because the module table is full */
 	uint32_t nr_misses; /* rules that had to be computed */
+	uint64_t serial;    /* not 0: all walks of the process with this number have these frames and flags */
 };
 
 /* The module tables: memory and mirror belong to the recorder, which hands them over once. */

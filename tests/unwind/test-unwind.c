@@ -422,7 +422,7 @@ static void describes_modules(void)
 	EQ_U(seep_unwind_module_of(4096), 0);
 	if (vdso && seep_unwind_module_of(vdso))
 		EQ_U(walk_modules[seep_unwind_module_of(vdso)].flags, SEEP_REC_MODULE_VDSO);
-	OK(seep_unwind_private_bytes() < (1 << 20));
+	OK(seep_unwind_private_bytes() < (2 << 20));
 }
 
 /* ---- many at once ---- */

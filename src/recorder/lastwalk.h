@@ -1,0 +1,90 @@
+/*
+ * What the last walks of a thread have seen: of each frame where it was, and the return address that led to the next.
+ *
+ * A frame in an object that is never unloaded, entered with the same address and stack pointer as one of an earlier
+ * walk, leads to the same callers as long as the words that were read then have not changed: so it is enough to compare
+ * them, which needs no rule and waits for none of the loads before. Where one differs, or a frame is met that was not
+ * remembered, rules are followed as ever (rules.h, "short rules").
+ *
+ * Only frames found by short rules on the thread's own stack are remembered: where a word lies is kept as its distance
+ * from the top of that stack, so that all that is compared lies between the frame at hand and the top, which is live.
+ *
+ * There are SLOTS memories, taken by the first threads that walk (memory in thread-local storage would be cleared at
+ * every thread start); later threads share them, by a lock that is only tried. Not used: the walk costs a little more.
+ */
+#ifndef SEEP_RECORDER_LASTWALK_H
+#define SEEP_RECORDER_LASTWALK_H
+
+#include "recorder/machine.h"
+
+/* One frame: its return address (where it was called from: pc + 1 where it was interrupted), its stack pointer as
+ * distance from the top, negative, and its short rule. */
+struct walk_step {
+	uint64_t ra;
+	int32_t at;
+	uint32_t rule;
+};
+
+enum walk_end {
+	WALK_OPEN,  /* went on in ways that are not remembered */
+	WALK_WHOLE, /* the frames are all there are, or all but the outermost */
+	WALK_DEEP   /* there are more than there is room for */
+};
+
+/* One walk. Frames first … nr − 1 are remembered; steps[nr] is the frame behind them. */
+struct walk_side {
+	struct walk_step steps[SEEP_REC_MAX_FRAMES + 2]; /* the last: a mark beyond all */
+	uint64_t frames[SEEP_REC_MAX_FRAMES];
+	uint64_t high; /* the top that `at` is measured from */
+	uint64_t serial;
+	uint32_t first, nr, nr_frames; /* nr_frames: one more than nr if the outermost frame has no rule to go on by */
+	uint8_t end;                   /* enum walk_end */
+	bool has_fp_rule;
+};
+
+#define LASTWALK_WAYS 4
+struct lastwalk {
+	struct walk_side sides[LASTWALK_WAYS + 1];
+	uint8_t ways[LASTWALK_WAYS]; /* by first frame: the side of the last walk from there, + 1 */
+	uint8_t spare;               /* the side that is being written */
+	uint8_t recent;              /* the side of the last walk */
+	uint8_t nr_used;             /* sides that were ever written */
+	uint8_t way;                 /* of the walk under way */
+	bool is_repeated;            /* the walk under way is that of sides[recent] */
+	uint64_t owner, serial;
+};
+
+/* The registers that matter, of the frame to come. */
+struct walk_state {
+	uint64_t ra, sp, fp;
+	uint64_t high;     /* sp and all that is read lie below, in readable memory */
+	bool is_own_stack; /* the thread's, as known from the start of the walk */
+};
+
+void lastwalk_init(void);
+/* The memory of a thread for a walk from *regs, NULL if there is none to be had. `here`: an address in a live frame. */
+struct lastwalk *lastwalk_begin(struct seep_walk_thread *thread, const struct seep_regs *regs, uint64_t here);
+/* Where the frames of the walk under way are to be written. */
+static inline uint64_t *lastwalk_frames(struct lastwalk *m)
+{
+	return m->sides[m->spare].frames;
+}
+/*
+ * Follows short rules, or what is remembered, from frame *nr on; *s is then the frame where neither helps, *nr its
+ * number. True: that was the whole walk, of *nr frames.
+ */
+bool lastwalk_run(struct lastwalk *m, struct walk_state *s, uint32_t *nr);
+/* Tells how a walk ends that short rules led to frame nr and no further: with nr_frames in all. */
+void lastwalk_note_end(struct lastwalk *m, uint32_t nr, uint32_t nr_frames, enum walk_end end);
+static inline bool lastwalk_is_deep(const struct lastwalk *m)
+{
+	return m->sides[m->is_repeated ? m->recent : m->spare].end == WALK_DEEP;
+}
+/* Hands out->nr frames over to *out, remembers the walk and gives the memory back. */
+void lastwalk_end(struct lastwalk *m, struct seep_walk_thread *thread, struct seep_walk *out);
+/* Gives it back as if the walk had not been. */
+void lastwalk_cancel(const struct seep_walk_thread *thread);
+void lastwalk_after_fork(void);
+uint64_t lastwalk_bytes(void);
+
+#endif
