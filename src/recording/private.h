@@ -61,6 +61,8 @@ SEEP_NODISCARD enum seep_status tables_read_short(const struct source *s, struct
                                                   struct seep_error *err); /* status and end */
 SEEP_NODISCARD enum seep_status tables_read_all(const struct source *s, struct seep_recording *r,
                                                 struct seep_error *err);
+/* Sorts entries whose first field is time_us, keeping the order of equal ones. */
+void sort_stable(void *entries, size_t nr, size_t size);
 /* Sorts by time; of entries with equal times one stays. Returns how many are left. */
 size_t sort_by_time(void *entries, size_t nr, size_t size);
 

@@ -32,6 +32,8 @@ void seep_recording_free(struct seep_recording *r)
 	free(r->threads);
 	free(r->ring);
 	free(r->system);
+	free(r->marks);
+	free(r->heaps);
 	seep_arena_release(&r->arena);
 	free(r);
 }

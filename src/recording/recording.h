@@ -15,6 +15,14 @@
 struct seep_rec_counters_of { /* per stack, index = stack */
 	struct seep_rec_counters c;
 	struct seep_rec_history history; /* nr_points 0: none */
+	struct seep_rec_trail trail;     /* tick_s 0: none */
+	struct seep_rec_snap snap;       /* checksum 0: none */
+};
+
+struct seep_rec_named_mark {
+	uint64_t time_us;
+	uint32_t by; /* SEEP_REC_MARK_BY_… */
+	char name[sizeof(((struct seep_rec_mark *)0)->name) + 1];
 };
 
 struct seep_recording {
@@ -24,7 +32,7 @@ struct seep_recording {
 	struct seep_rec_words words;
 	struct seep_rec_status status;
 	struct seep_rec_ended ended;     /* how 0: not written */
-	struct seep_rec_period *periods; /* the valid ones, in order */
+	struct seep_rec_period *periods; /* the valid ones, sorted by time */
 	size_t nr_periods;
 	struct seep_rec_module *modules; /* indexed by module number; an invalid slot is zeroed */
 	size_t nr_modules;
@@ -45,6 +53,10 @@ struct seep_recording {
 	size_t nr_ring;
 	struct seep_rec_system *system; /* sorted by time */
 	size_t nr_system;
+	struct seep_rec_named_mark *marks; /* sorted by time */
+	size_t nr_marks;
+	struct seep_rec_heap *heaps; /* indexed by kind − SEEP_REC_KIND_ARENA; an invalid slot is zeroed */
+	size_t nr_heaps;
 	/* What was wrong with the bytes. */
 	size_t nr_torn_samples, nr_torn_counters, nr_torn_other; /* slots neither empty nor valid, after the retries */
 	uint64_t missing_bytes; /* the file is this much shorter than its header says */
@@ -114,7 +126,17 @@ SEEP_NODISCARD enum seep_status seep_recording_profile(const struct seep_recordi
 SEEP_NODISCARD enum seep_status seep_recording_control(const char *path, uint64_t period, int on,
                                                        struct seep_error *err);
 
-/* A writer of the system ring of one recording; keeps it open (O_RDWR), spaces entries out when the ring is full. */
+/*
+ * Writes a named mark of CLOCK_MONOTONIC `now_ns`; of a longer name the first 40 bytes. Of many marks the newest stay.
+ * Tools that do so at once do not lose each other's. SEEP_ERR_UNSUPPORTED: the recording has no room for marks.
+ */
+SEEP_NODISCARD enum seep_status seep_recording_mark(const char *path, const char *name, uint64_t now_ns,
+                                                    struct seep_error *err);
+
+/*
+ * A writer of the system ring of one recording; keeps it open (O_RDWR). Entries are kept the further apart the older
+ * they are (§10.1 of the format).
+ */
 struct seep_recording_writer;
 SEEP_NODISCARD enum seep_status seep_recording_writer_open(const char *path, struct seep_recording_writer **out,
                                                            struct seep_error *err);

@@ -12,11 +12,25 @@
 #define MAX_SIZE (1ull << 47)
 #define MAX_SUM 0x1p120 /* above any sum of weights, which are below 2^94 each */
 #define MAX_INDEX (1u << 20)
+#define MAX_SORTED 4096 /* by insertion */
 #define NO_LIMIT UINT64_MAX
 
 static bool is_sum(double v)
 {
 	return isfinite(v) && v >= 0 && v <= MAX_SUM;
+}
+
+/* Differences of sums may end a rounding error below zero. */
+static bool settle_sum(double *v)
+{
+	if (*v < 0)
+		*v = 0;
+	return is_sum(*v);
+}
+
+static bool is_kind(uint8_t kind)
+{
+	return kind <= SEEP_REC_KIND_ALLOCATOR_MMAP || kind >= SEEP_REC_KIND_ARENA;
 }
 
 /* ---- samples ---- */
@@ -28,7 +42,7 @@ static bool take_sample(struct seep_recording *r, size_t idx, const void *slot)
 	(void)idx;
 	memcpy(s, slot, sizeof(*s));
 	if (s->size > MAX_SIZE || !s->period || s->period > SEEP_REC_MAX_PERIOD || s->birth_us > MAX_TIME_US ||
-	    s->kind > SEEP_REC_KIND_ALLOCATOR_MMAP)
+	    !is_kind(s->kind))
 		return false;
 	if (s->first_birth_us > s->birth_us)
 		s->first_birth_us = s->birth_us;
@@ -43,7 +57,7 @@ static bool take_stack(struct seep_recording *r, size_t idx, const void *slot)
 	struct seep_rec_stack s;
 
 	memcpy(&s, slot, sizeof(s));
-	if (s.nr_frames > SEEP_REC_MAX_FRAMES || s.kind > SEEP_REC_KIND_ALLOCATOR_MMAP)
+	if (s.nr_frames > SEEP_REC_MAX_FRAMES || !is_kind(s.kind))
 		return false;
 	r->stacks[idx] = s;
 	return true;
@@ -77,7 +91,44 @@ static bool take_history(struct seep_recording *r, size_t idx, const void *slot)
 	return true;
 }
 
-/* ---- modules, threads, periods ---- */
+static bool is_tick_length(uint32_t tick_s)
+{
+	return tick_s == 1 || tick_s == 4 || tick_s == 16 || tick_s == 64;
+}
+
+/* Points are running sums: they may end a rounding error below zero. */
+static bool take_trail(struct seep_recording *r, size_t idx, const void *slot)
+{
+	struct seep_rec_trail t;
+
+	memcpy(&t, slot, sizeof(t));
+	if (t.stack != idx || !is_tick_length(t.tick_s) || t.last_tick > MAX_TIME_US / 1000000)
+		return false;
+	for (uint32_t i = 0; i < SEEP_REC_NR_TRAIL; i++) {
+		if (!isfinite(t.inuse_bytes[i]))
+			return false;
+		t.inuse_bytes[i] = fmaxf(t.inuse_bytes[i], 0);
+	}
+	r->counters[idx].trail = t;
+	return true;
+}
+
+static bool take_snap(struct seep_recording *r, size_t idx, const void *slot)
+{
+	struct seep_rec_snap s;
+	double var[2];
+
+	memcpy(&s, slot, sizeof(s));
+	var[0] = (double)s.peak_bytes_var, var[1] = (double)s.mark_bytes_var;
+	if (s.stack != idx || !settle_sum(&s.peak_bytes) || !settle_sum(&s.peak_objects) ||
+	    !settle_sum(&s.mark_bytes) || !settle_sum(&s.mark_objects) || !settle_sum(&var[0]) || !settle_sum(&var[1]))
+		return false;
+	s.peak_bytes_var = (float)var[0], s.mark_bytes_var = (float)var[1];
+	r->counters[idx].snap = s;
+	return true;
+}
+
+/* ---- modules, threads, periods, heaps ---- */
 
 static bool take_module(struct seep_recording *r, size_t idx, const void *slot)
 {
@@ -108,14 +159,27 @@ static bool take_period(struct seep_recording *r, size_t idx, const void *slot)
 	return true;
 }
 
+static bool take_heap(struct seep_recording *r, size_t idx, const void *slot)
+{
+	memcpy(&r->heaps[idx], slot, sizeof(r->heaps[idx]));
+	return true;
+}
+
 /* ---- over time ---- */
 
-/* Differences of sums may end a rounding error below zero. */
-static bool settle_sum(double *v)
+static bool take_mark(struct seep_recording *r, size_t idx, const void *slot)
 {
-	if (*v < 0)
-		*v = 0;
-	return is_sum(*v);
+	struct seep_rec_named_mark *to = &r->marks[r->nr_marks];
+	struct seep_rec_mark m;
+
+	(void)idx;
+	memcpy(&m, slot, sizeof(m));
+	if (m.time_us > MAX_TIME_US)
+		return false;
+	*to = (struct seep_rec_named_mark){ .time_us = m.time_us, .by = m.by };
+	memcpy(to->name, m.name, sizeof(m.name));
+	r->nr_marks++;
+	return true;
 }
 
 static bool take_ring(struct seep_recording *r, size_t idx, const void *slot)
@@ -183,7 +247,7 @@ static bool take_ended(struct seep_recording *r, size_t idx, const void *slot)
 static const struct slot_table status_table = { SEEP_REC_SEC_STATUS, sizeof(struct seep_rec_status), 2, 8, 1,
 	                                        take_status };
 static const struct slot_table ended_table = { SEEP_REC_SEC_ENDED, sizeof(struct seep_rec_ended), 1, 0, 1, take_ended };
-static const struct slot_table period_table = { SEEP_REC_SEC_PERIODS, sizeof(struct seep_rec_period), 1, 0, MAX_INDEX,
+static const struct slot_table period_table = { SEEP_REC_SEC_PERIODS, sizeof(struct seep_rec_period), 1, 0, MAX_SORTED,
 	                                        take_period };
 static const struct slot_table module_table = { SEEP_REC_SEC_MODULES, sizeof(struct seep_rec_module), 1, 0, 1u << 16,
 	                                        take_module };
@@ -202,6 +266,14 @@ static const struct slot_table ring_table = { SEEP_REC_SEC_RING, sizeof(struct s
 	                                      take_ring };
 static const struct slot_table system_table = { SEEP_REC_SEC_SYSTEM, sizeof(struct seep_rec_system), 1, 0, MAX_INDEX,
 	                                        take_system };
+static const struct slot_table trail_table = { SEEP_REC_SEC_TRAIL, sizeof(struct seep_rec_trail), 1, 0, MAX_INDEX,
+	                                       take_trail };
+static const struct slot_table snap_table = { SEEP_REC_SEC_SNAPS, sizeof(struct seep_rec_snap), 1, 0, MAX_INDEX,
+	                                      take_snap };
+static const struct slot_table mark_table = { SEEP_REC_SEC_MARKS, sizeof(struct seep_rec_mark), 1, 0, MAX_SORTED,
+	                                      take_mark };
+static const struct slot_table heap_table = { SEEP_REC_SEC_HEAPS, sizeof(struct seep_rec_heap), 1, 0,
+	                                      SEEP_REC_NR_ARENAS_MAX, take_heap };
 
 static enum seep_status no_memory(const struct source *s, struct seep_error *err)
 {
@@ -237,7 +309,11 @@ static bool make_room(const struct source *s, struct seep_recording *r, uint64_t
 	r->samples = calloc(slots_count(s, &sample_table, r, samples_limit) + 1, sizeof(*r->samples));
 	r->ring = calloc(slots_count(s, &ring_table, r, NO_LIMIT) + 1, sizeof(*r->ring));
 	r->system = calloc(slots_count(s, &system_table, r, NO_LIMIT) + 1, sizeof(*r->system));
-	return r->stacks && r->counters && r->modules && r->threads && r->periods && r->samples && r->ring && r->system;
+	r->marks = calloc(slots_count(s, &mark_table, r, NO_LIMIT) + 1, sizeof(*r->marks));
+	r->nr_heaps = slots_count(s, &heap_table, r, NO_LIMIT);
+	r->heaps = calloc(r->nr_heaps + 1, sizeof(*r->heaps));
+	return r->stacks && r->counters && r->modules && r->threads && r->periods && r->samples && r->ring &&
+	       r->system && r->marks && r->heaps;
 }
 
 /* The word is written by one store, so it is right when it is there at all; in a file cut before it, it is not. */
@@ -259,6 +335,8 @@ static enum seep_status read_sections(const struct source *s, struct seep_record
 	} steps[] = {
 		{ &sample_table, samples_limit(r), &r->nr_torn_samples },
 		{ &counters_table, r->nr_stacks, &r->nr_torn_counters },
+		{ &trail_table, r->nr_stacks, &r->nr_torn_other },
+		{ &snap_table, r->nr_stacks, &r->nr_torn_other },
 		{ &history_table, r->nr_stacks, &r->nr_torn_other },
 		{ &stack_table, r->nr_stacks, &r->nr_torn_other },
 		{ &thread_table, NO_LIMIT, &r->nr_torn_other },
@@ -266,6 +344,8 @@ static enum seep_status read_sections(const struct source *s, struct seep_record
 		{ &period_table, NO_LIMIT, &r->nr_torn_other },
 		{ &ring_table, NO_LIMIT, &r->nr_torn_other },
 		{ &system_table, NO_LIMIT, &r->nr_torn_other },
+		{ &mark_table, NO_LIMIT, &r->nr_torn_other },
+		{ &heap_table, NO_LIMIT, &r->nr_torn_other },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -350,6 +430,21 @@ static int compare_time(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Few entries: by insertion. */
+void sort_stable(void *entries, size_t nr, size_t size)
+{
+	uint8_t *bytes = entries, held[64];
+
+	for (size_t i = 1; i < nr && size <= sizeof(held); i++) {
+		size_t at = i;
+
+		memcpy(held, bytes + i * size, size);
+		for (; at && compare_time(bytes + (at - 1) * size, held) > 0; at--)
+			memcpy(bytes + at * size, bytes + (at - 1) * size, size);
+		memcpy(bytes + at * size, held, size);
+	}
+}
+
 /* time_us is the first field of the entries. */
 size_t sort_by_time(void *entries, size_t nr, size_t size)
 {
@@ -368,7 +463,7 @@ size_t sort_by_time(void *entries, size_t nr, size_t size)
 	return kept + 1;
 }
 
-/* Their order in the file is the order of events, also within one microsecond. */
+/* Of equal times the order in the file is that of events. A full table is overwritten from its second entry on. */
 static void pack_periods(struct seep_recording *r)
 {
 	size_t nr = 0;
@@ -377,6 +472,7 @@ static void pack_periods(struct seep_recording *r)
 		if (r->periods[i].checksum)
 			r->periods[nr++] = r->periods[i];
 	r->nr_periods = nr;
+	sort_stable(r->periods, nr, sizeof(*r->periods));
 }
 
 /* Entries behind the last valid one are room, not content. */
@@ -386,6 +482,8 @@ static void trim(struct seep_recording *r)
 		r->nr_modules--;
 	while (r->nr_threads && !r->threads[r->nr_threads - 1].checksum)
 		r->nr_threads--;
+	while (r->nr_heaps && !r->heaps[r->nr_heaps - 1].checksum)
+		r->nr_heaps--;
 	while (r->nr_stacks > 2 && !r->stacks[r->nr_stacks - 1].checksum && !r->counters[r->nr_stacks - 1].c.checksum)
 		r->nr_stacks--;
 }
@@ -406,5 +504,6 @@ enum seep_status tables_read_all(const struct source *s, struct seep_recording *
 	pack_periods(r);
 	r->nr_ring = sort_by_time(r->ring, r->nr_ring, sizeof(*r->ring));
 	r->nr_system = sort_by_time(r->system, r->nr_system, sizeof(*r->system));
+	sort_stable(r->marks, r->nr_marks, sizeof(*r->marks));
 	return samples_settle(r, err);
 }

@@ -10,12 +10,16 @@
 
 #include "recording/private.h"
 
+#define TICK_US 1000000ull
+#define NR_LEVELS 8u
+#define NOTHING SIZE_MAX
+
 struct seep_recording_writer {
 	struct source source;
 	struct seep_rec_header header;
-	struct seep_rec_system *entries; /* what the file holds, in order of time; entry i is slot i */
-	size_t nr, cap;                  /* cap: slots in the file */
-	uint64_t interval_us;            /* between entries that stay; 0: all stay */
+	struct seep_rec_system *entries; /* as the file's slots; checksum 0: empty */
+	size_t cap;                      /* slots in the file */
+	size_t newest;                   /* NOTHING: none is written */
 };
 
 static enum seep_status write_slot(const struct seep_recording_writer *w, uint64_t where, void *slot, size_t nr_bytes,
@@ -36,35 +40,12 @@ static enum seep_status write_entry(struct seep_recording_writer *w, size_t i, s
 	return write_slot(w, where, &w->entries[i], sizeof(w->entries[i]), err);
 }
 
-static enum seep_status clear_entry(const struct seep_recording_writer *w, size_t i, struct seep_error *err)
-{
-	static const struct seep_rec_system nothing;
-	uint64_t where = header_section(&w->header, SEEP_REC_SEC_SYSTEM)->offset + i * sizeof(nothing);
-
-	if (pwrite(w->source.fd, &nothing, sizeof(nothing), (off_t)where) != (ssize_t)sizeof(nothing))
-		return seep_fail_errno(err, errno ? errno : EIO, "cannot write '%s'", w->source.name);
-	return SEEP_OK;
-}
-
-/* Entries from `first` on go to the file, slots behind the last one are emptied. */
-static enum seep_status write_entries(struct seep_recording_writer *w, size_t first, size_t nr_before,
-                                      struct seep_error *err)
-{
-	enum seep_status status = SEEP_OK;
-
-	for (size_t i = first; i < w->nr && status == SEEP_OK; i++)
-		status = write_entry(w, i, err);
-	for (size_t i = w->nr; i < nr_before && status == SEEP_OK; i++)
-		status = clear_entry(w, i, err);
-	return status;
-}
-
-/* What an earlier writer left goes on: packed again if it is not, and as far apart as it was. */
+/* What an earlier writer left goes on. */
 static enum seep_status take_over(struct seep_recording_writer *w, struct seep_error *err)
 {
 	const struct seep_rec_section *section = header_section(&w->header, SEEP_REC_SEC_SYSTEM);
-	bool is_packed = true;
 
+	w->newest = NOTHING;
 	if (!section || section->offset > w->source.size)
 		return SEEP_OK;
 	w->cap = (size_t)section->count;
@@ -74,19 +55,16 @@ static enum seep_status take_over(struct seep_recording_writer *w, struct seep_e
 	if (!w->entries)
 		return seep_fail(err, SEEP_ERR_NOMEM, "cannot write '%s': out of memory", w->source.name);
 	for (size_t i = 0; i < w->cap; i++) {
-		struct seep_rec_system e;
-		uint64_t where = section->offset + i * sizeof(e);
+		struct seep_rec_system *e = &w->entries[i];
+		uint64_t where = section->offset + i * sizeof(*e);
 
-		if (source_read(&w->source, where, &e, sizeof(e)) != sizeof(e) ||
-		    slot_state(&e, sizeof(e), w->header.salt, where) != SLOT_VALID)
-			continue;
-		is_packed = is_packed && w->nr == i && (!i || w->entries[i - 1].time_us < e.time_us);
-		w->entries[w->nr++] = e;
+		if (source_read(&w->source, where, e, sizeof(*e)) != sizeof(*e) ||
+		    slot_state(e, sizeof(*e), w->header.salt, where) != SLOT_VALID)
+			memset(e, 0, sizeof(*e));
+		else if (w->newest == NOTHING || e->time_us > w->entries[w->newest].time_us)
+			w->newest = i;
 	}
-	w->nr = sort_by_time(w->entries, w->nr, sizeof(*w->entries));
-	if (w->nr > w->cap / 2)
-		w->interval_us = (w->entries[w->nr - 1].time_us - w->entries[0].time_us) / w->nr;
-	return is_packed ? SEEP_OK : write_entries(w, 0, w->cap, err);
+	return SEEP_OK;
 }
 
 enum seep_status seep_recording_writer_open(const char *path, struct seep_recording_writer **out,
@@ -131,47 +109,57 @@ const struct seep_rec_header *seep_recording_writer_header(const struct seep_rec
 	return &w->header;
 }
 
-/* Every second entry stays, the first and the last among them; from now on they are twice as far apart. */
-static enum seep_status thin_out(struct seep_recording_writer *w, struct seep_error *err)
+/* How often 4 divides the tick, at most NR_LEVELS − 1 times. */
+static unsigned level_of(uint64_t tick)
 {
-	size_t before = w->nr, kept = 0;
-	uint64_t span = w->entries[w->nr - 1].time_us - w->entries[0].time_us;
+	unsigned level = 0;
 
-	for (size_t i = 0; i < before; i += 2)
-		w->entries[kept++] = w->entries[i];
-	w->nr = kept;
-	w->interval_us = span / kept ? span / kept : 1;
-	return write_entries(w, 1, before, err);
+	while (level < NR_LEVELS - 1 && tick % 4 == 0) {
+		tick /= 4;
+		level++;
+	}
+	return level;
 }
 
-/* The newest entry is always there: it is replaced until it is far enough from the one before it. */
-static bool replaces_last(const struct seep_recording_writer *w, uint64_t time_us)
+/* The highest level among the ticks passed since the newest entry. */
+static unsigned highest_level(const struct seep_recording_writer *w, uint64_t tick)
 {
-	if (!w->nr)
-		return false;
-	if (time_us <= w->entries[w->nr - 1].time_us)
-		return true;
-	return w->nr > 1 && w->entries[w->nr - 1].time_us - w->entries[w->nr - 2].time_us < w->interval_us;
+	uint64_t before = w->newest == NOTHING ? 0 : w->entries[w->newest].time_us / TICK_US;
+	unsigned level = level_of(tick), highest = level;
+	uint64_t step = 1;
+
+	for (level = 0; level < NR_LEVELS; level++, step *= 4)
+		if (tick / step > before / step && level > highest)
+			highest = level;
+	return highest;
 }
 
+/* An empty slot among those of the level, else the one with the oldest entry. */
+static size_t place_of(const struct seep_recording_writer *w, unsigned level)
+{
+	size_t per_level = w->cap / NR_LEVELS, first = level * per_level, best = first;
+
+	for (size_t i = first; i < first + per_level; i++) {
+		if (!w->entries[i].checksum)
+			return i;
+		if (w->entries[i].time_us < w->entries[best].time_us)
+			best = i;
+	}
+	return best;
+}
+
+/* A tick has one entry: the last one. So has a clock that does not go on. */
 enum seep_status seep_recording_writer_system(struct seep_recording_writer *w, struct seep_rec_system s,
                                               struct seep_error *err)
 {
-	enum seep_status status;
+	uint64_t tick = s.time_us / TICK_US;
 
-	if (w->cap < 4)
+	if (w->cap < NR_LEVELS)
 		return SEEP_OK;
-	if (replaces_last(w, s.time_us)) {
-		w->nr--;
-	} else if (w->nr == w->cap) {
-		status = thin_out(w, err);
-		if (status != SEEP_OK)
-			return status;
-	}
-	w->entries[w->nr] = s;
-	status = write_entry(w, w->nr, err);
-	w->nr++;
-	return status;
+	if (w->newest == NOTHING || tick > w->entries[w->newest].time_us / TICK_US)
+		w->newest = place_of(w, highest_level(w, tick));
+	w->entries[w->newest] = s;
+	return write_entry(w, w->newest, err);
 }
 
 enum seep_status seep_recording_writer_ended(struct seep_recording_writer *w, struct seep_rec_ended e,
