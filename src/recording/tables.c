@@ -272,8 +272,9 @@ static const struct slot_table snap_table = { SEEP_REC_SEC_SNAPS, sizeof(struct 
 	                                      take_snap };
 static const struct slot_table mark_table = { SEEP_REC_SEC_MARKS, sizeof(struct seep_rec_mark), 1, 0, MAX_SORTED,
 	                                      take_mark };
-static const struct slot_table heap_table = { SEEP_REC_SEC_HEAPS, sizeof(struct seep_rec_heap), 1, 0,
-	                                      SEEP_REC_NR_ARENAS_MAX, take_heap };
+static const struct slot_table heap_table = {
+	SEEP_REC_SEC_HEAPS, sizeof(struct seep_rec_heap), 1, 0, SEEP_REC_NR_ARENAS_MAX, take_heap
+};
 
 static enum seep_status no_memory(const struct source *s, struct seep_error *err)
 {
