@@ -7,7 +7,7 @@
  * control word.
  *
  * Files: hook.c new.c mapping.c process.c (entry points), next.c (the allocator behind us), sampler.c (when),
- * samples.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the recording),
+ * samples.c index.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the recording),
  * status.c (totals over time, losses), fork.c (children), unwind.h (the walker).
  */
 #ifndef SEEP_RECORDER_H
@@ -259,13 +259,11 @@ struct seep_state {
 
 	/* samples.c */
 	struct seep_rec_sample *samples;
-	uint32_t *next_free; /* links of the free list, slot + 1 */
-	uint64_t free_head;  /* tag << 32 | slot + 1 */
+	uint64_t free_head; /* tag << 32 | slot + 1 */
 	uint32_t nr_samples_cap, samples_high, serial;
 	uint32_t serial_at_start; /* what a forked child inherited: its parents' samples are not its own cost */
 	uint64_t full_at;         /* slots in use at which the period doubles next */
-	uint64_t *index;          /* fingerprint << 32 | slot + 1 */
-	uint8_t *reach;           /* per line of 8 entries: how many lines further its keys may be */
+	uint32_t *index; /* index.c */
 	uint32_t index_line_bits;
 
 	/* stacks.c */
@@ -402,9 +400,18 @@ bool seep_take(const void *addr, struct seep_block *out);
 void seep_book_free(const struct seep_block *b);
 /* Slow path of free: takes and books. */
 void seep_forget(const void *addr);
-uint64_t seep_index_bytes(uint32_t nr_samples, uint32_t *line_bits);
 void seep_samples_mirror_all(void);
 void seep_samples_each(void (*add)(const void *p));
+
+/* ---- index.c ---- */
+
+uint64_t seep_index_bytes(uint32_t nr_samples, uint32_t *line_bits);
+/* An address that will be asked for soon. */
+void seep_index_prefetch(const void *addr);
+/* An address is in the index at most once. False: no room near it. */
+bool seep_index_insert(const void *addr, uint32_t slot);
+/* The entry of addr and its slot; storing 0 into it removes it. NULL if there is none. */
+uint32_t *seep_index_find(const void *addr, uint32_t *slot);
 
 /* ---- stacks.c ---- */
 

@@ -1,97 +1,19 @@
 /*
- * The live sampled blocks: slots (private truth and mirror in the file), and the index that finds a slot by address.
+ * The live sampled blocks: slots (private truth and mirror in the file), which index.c finds.
  *
  * No locks. What makes this simple: an address is in the index at most once, and all operations on one address are
  * ordered by the program itself (it cannot free a block before it has it, nor get it again before it freed it). So only
  * operations on different addresses run at once, and each needs only an atomic claim of its place.
- *
- * The index: lines of 8 entries (one cache line). A key lives in its home line or in one of the next lines; reach[home]
- * says how far keys of that home have ever gone, so a lookup reads no more lines than that, and removal leaves no
- * tombstones.
  */
 #include "recorder/recorder.h"
 
-#define ENTRIES_A_LINE 8u
-#define MAX_REACH 255u
-
-/* ---- index ---- */
-
-/*
- * Neighbours share a home: blocks of one 256-byte stretch (8 of the C library's smallest) are in one line, so the index
- * of a small heap is small too, however large the table. Multiplying spreads the stretches evenly.
- */
-static uint64_t home_of(const void *addr)
-{
-	return ((uint64_t)(uintptr_t)addr >> 8) * 0x9e3779b97f4a7c15ull >> (64 - seep.index_line_bits);
-}
-
-/* What tells the keys of a line apart, before the slot is asked; blocks are at least 8 bytes apart. */
-static uint32_t fingerprint_of(const void *addr)
-{
-	return (uint32_t)((uint64_t)(uintptr_t)addr >> 3);
-}
-
-uint64_t seep_index_bytes(uint32_t nr_samples, uint32_t *line_bits)
-{
-	*line_bits = 3;
-	while ((ENTRIES_A_LINE << *line_bits) * 2ull < nr_samples * 3ull)
-		(*line_bits)++;
-	return (ENTRIES_A_LINE * 8ull + 1) << *line_bits;
-}
-
-static uint64_t *line_of(uint64_t home, uint32_t distance)
-{
-	uint64_t mask = (1ull << seep.index_line_bits) - 1;
-
-	return &seep.index[((home + distance) & mask) * ENTRIES_A_LINE];
-}
-
-static bool index_insert(const void *addr, uint32_t slot)
-{
-	uint64_t home = home_of(addr), entry = (uint64_t)fingerprint_of(addr) << 32 | (slot + 1);
-	uint8_t *reach = &seep.reach[home];
-
-	for (uint32_t d = 0; d < MAX_REACH && d < 1u << seep.index_line_bits; d++) {
-		uint64_t *line = line_of(home, d);
-
-		for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
-			uint64_t empty = 0;
-			uint8_t old;
-
-			if (load_relaxed(&line[i]) || !cas(&line[i], &empty, entry))
-				continue;
-			old = load_relaxed(reach);
-			while (old < d && !cas(reach, &old, (uint8_t)d))
-				;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The entry of addr, NULL if there is none. */
-static uint64_t *index_find(const void *addr)
-{
-	uint64_t home = home_of(addr);
-	uint32_t reach = load_relaxed(&seep.reach[home]), fingerprint = fingerprint_of(addr);
-
-	for (uint32_t d = 0; d <= reach; d++) {
-		uint64_t *line = line_of(home, d);
-
-		for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
-			uint64_t entry = load_relaxed(&line[i]);
-			uint32_t slot = (uint32_t)entry - 1;
-
-			if (!entry || (uint32_t)(entry >> 32) != fingerprint || slot >= seep.nr_samples_cap)
-				continue;
-			if (load_relaxed(&seep.samples[slot].addr) == (uint64_t)(uintptr_t)addr)
-				return &line[i];
-		}
-	}
-	return NULL;
-}
-
 /* ---- slots ---- */
+
+/* The link of a free slot (slot + 1): its line is read for the free and written for the next block anyway. */
+static uint64_t *link_of(uint32_t slot)
+{
+	return &seep.samples[slot].size;
+}
 
 /* The free list is a Treiber stack; the tag in the head's upper half rules out ABA. Returns slot + 1, 0 when full. */
 static uint32_t slot_take(void)
@@ -100,7 +22,7 @@ static uint32_t slot_take(void)
 	uint32_t high;
 
 	while ((uint32_t)head) {
-		uint32_t next = load_relaxed(&seep.next_free[(uint32_t)head - 1]);
+		uint32_t next = (uint32_t)load_relaxed(link_of((uint32_t)head - 1));
 
 		if (cas(&seep.free_head, &head, ((head >> 32) + 1) << 32 | next))
 			return (uint32_t)head;
@@ -120,7 +42,7 @@ static void slot_give(uint32_t slot)
 	uint64_t head = load_relaxed(&seep.free_head);
 
 	do
-		store_relaxed(&seep.next_free[slot], (uint32_t)head);
+		store_relaxed(link_of(slot), (uint64_t)(uint32_t)head);
 	while (!cas(&seep.free_head, &head, ((head >> 32) + 1) << 32 | (slot + 1)));
 }
 
@@ -147,7 +69,7 @@ static uint32_t slot_fill(const struct seep_block *b)
 	if (!slot)
 		return 0;
 	s = &seep.samples[slot - 1];
-	s->size = b->size;
+	store_relaxed(&s->size, b->size);
 	s->period = b->period;
 	s->birth_us = b->birth_us;
 	s->first_birth_us = b->first_birth_us;
@@ -182,7 +104,7 @@ void seep_put_back(const struct seep_block *b)
 		lose(b);
 		return;
 	}
-	if (!index_insert(b->addr, slot - 1)) {
+	if (!seep_index_insert(b->addr, slot - 1)) {
 		store_relaxed(&seep.samples[slot - 1].checksum, 0ull);
 		slot_give(slot - 1);
 		lose(b);
@@ -292,19 +214,17 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 bool seep_take(const void *addr, struct seep_block *out)
 {
 	const struct seep_rec_sample *s;
-	uint64_t *entry;
-	uint32_t slot;
+	uint32_t *entry, slot;
 
 	if (!seep.index)
 		return false;
 	seep_fork_check();
-	entry = index_find(addr);
+	entry = seep_index_find(addr, &slot);
 	if (!entry)
 		return false;
 	/* The counter only now: taken off for an address that is not here, it would hide another one for a moment. */
 	seep_filter_remove(addr);
-	slot = (uint32_t)load_relaxed(entry);
-	s = &seep.samples[slot - 1];
+	s = &seep.samples[slot];
 	*out = (struct seep_block){ .addr = addr,
 		                    .size = s->size,
 		                    .period = s->period,
@@ -314,10 +234,10 @@ bool seep_take(const void *addr, struct seep_block *out)
 		                    .nr_reallocs = s->nr_reallocs,
 		                    .kind = s->kind,
 		                    .entry = s->entry };
-	store_release(entry, 0ull);
-	slot_mirror_empty(slot - 1);
-	store_relaxed(&seep.samples[slot - 1].checksum, 0ull);
-	slot_give(slot - 1);
+	store_release(entry, 0u);
+	slot_mirror_empty(slot);
+	store_relaxed(&seep.samples[slot].checksum, 0ull);
+	slot_give(slot);
 	return true;
 }
 

@@ -67,7 +67,6 @@ static bool take_memory(void)
 	long base;
 	struct part parts[] = {
 		{ &seep.samples, nr_samples * sizeof(struct seep_rec_sample) },
-		{ &seep.next_free, nr_samples * 4 },
 		{ &seep.index, index_bytes },
 		{ &seep.stacks, nr_stacks * sizeof(struct seep_rec_stack) },
 		{ &seep.truths, nr_stacks * sizeof(struct seep_stack_truth) },
@@ -93,7 +92,6 @@ static bool take_memory(void)
 		__builtin_memcpy(parts[i].pointer, &base, sizeof(base));
 		base += (long)((parts[i].bytes + 63) & ~63ull);
 	}
-	seep.reach = (uint8_t *)seep.index + (64ull << seep.index_line_bits);
 	seep.nr_samples_cap = (uint32_t)nr_samples;
 	seep.nr_stacks_cap = (uint32_t)nr_stacks;
 	seep.nr_frames_cap = (uint32_t)count_of(SEEP_REC_SEC_FRAMES);
