@@ -1,5 +1,6 @@
 /*
- * reallocs COUNT: a growing block of 16 to some 4000 bytes, COUNT calls of realloc in all; a buffer that is appended to.
+ * reallocs COUNT: a growing block of 16 to some 4000 bytes, COUNT calls of realloc in all; a buffer that is appended
+ * to.
  */
 #include <stdlib.h>
 

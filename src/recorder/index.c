@@ -1,11 +1,11 @@
 /*
  * The index that finds a live block's slot by its address.
  *
- * Lines of 15 entries and a reach (one cache line). A stretch of 512 bytes of the program's memory has a home line and a
- * sequence of further lines, taken when those before are full; the home's reach says how far its keys have ever gone,
- * so a lookup reads no more lines than that, and removal leaves no tombstones. 15 blocks are about what 512 bytes hold of
- * the C library's smallest. The homes of one MiB lie together, as the blocks in it do: a busy part of the heap is a busy
- * part of the index, which stays in caches and page tables.
+ * Lines of 15 entries and a reach (one cache line). A stretch of 512 bytes of the program's memory has a home line and
+ * a sequence of further lines, taken when those before are full; the home's reach says how far its keys have ever gone,
+ * so a lookup reads no more lines than that, and removal leaves no tombstones. 15 blocks are about what 512 bytes hold
+ * of the C library's smallest. The homes of one MiB lie together, as the blocks in it do: a busy part of the heap is a
+ * busy part of the index, which stays in caches and page tables.
  *
  * An entry is 6 bits of the address, which tell the blocks of a stretch apart before the slot is asked, and 26 bits of
  * slot + 1: more than a recording of the largest size has.

@@ -7,8 +7,8 @@
  * control word.
  *
  * Files: hook.c new.c mapping.c process.c (entry points), next.c (the allocator behind us), sampler.c (when),
- * samples.c index.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the recording),
- * status.c (totals over time, losses), fork.c (children), unwind.h (the walker).
+ * samples.c index.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the
+ * recording), status.c (totals over time, losses), fork.c (children), unwind.h (the walker).
  */
 #ifndef SEEP_RECORDER_H
 #define SEEP_RECORDER_H
@@ -263,7 +263,7 @@ struct seep_state {
 	uint32_t nr_samples_cap, samples_high, serial;
 	uint32_t serial_at_start; /* what a forked child inherited: its parents' samples are not its own cost */
 	uint64_t full_at;         /* slots in use at which the period doubles next */
-	uint32_t *index; /* index.c */
+	uint32_t *index;          /* index.c */
 	uint32_t index_line_bits;
 
 	/* stacks.c */
