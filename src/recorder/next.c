@@ -284,12 +284,12 @@ static void *musl_valloc(size_t n)
 /* The C library's own is behind us, and it is musl: glibc alone has this function. */
 static bool is_musl_behind(void)
 {
-	struct seep_symbol found = seep_symbol_next("calloc");
+	struct seep_symbol found = { 0 };
+	uint64_t c_library = (uint64_t)(uintptr_t)&dl_iterate_phdr;
 
 	if (seep_linked_is_wrapped())
 		return seep_linked_has_musl_calloc();
-	uint64_t c_library = (uint64_t)(uintptr_t)&dl_iterate_phdr;
-
+	found = seep_symbol_next("calloc");
 	return c_library >= found.start && c_library < found.end &&
 	       !seep_symbol_anywhere("gnu_get_libc_version").address;
 }

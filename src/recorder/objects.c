@@ -153,6 +153,61 @@ static struct seep_symbol search(const char *name, bool from_next)
 	return s.found;
 }
 
+/* ---- another recorder ---- */
+
+static bool is_our_note(const ElfW(Nhdr) * note)
+{
+	return note->n_namesz == 5 && note->n_type == 1 && __builtin_memcmp(note + 1, "seep", 5) == 0;
+}
+
+/* The note of note.S. */
+static bool has_recorder(const struct dl_phdr_info *info)
+{
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+		uint64_t at = info->dlpi_addr + p->p_vaddr, end = at + p->p_memsz;
+
+		if (p->p_type != PT_NOTE || p->p_align > 4)
+			continue;
+		while (at + sizeof(ElfW(Nhdr)) <= end) {
+			const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(uintptr_t)at;
+
+			if (is_our_note(note))
+				return true;
+			at += sizeof(*note) + ((note->n_namesz + 3ull) & ~3ull) + ((note->n_descsz + 3ull) & ~3ull);
+		}
+	}
+	return false;
+}
+
+struct rival {
+	uint32_t nr_seen;
+	bool is_other;
+};
+
+static int visit_rival(struct dl_phdr_info *info, size_t size, void *data)
+{
+	struct rival *r = data;
+	struct tables t;
+	bool is_first = !r->nr_seen++;
+
+	(void)size;
+	if (is_ourselves(info))
+		return 1;
+	if (!is_first && !(read_tables(info, &t) && find_symbol(&t, "malloc")))
+		return 0;
+	r->is_other = has_recorder(info);
+	return r->is_other || !is_first || (read_tables(info, &t) && find_symbol(&t, "malloc"));
+}
+
+bool seep_other_recorder(void)
+{
+	struct rival r = { 0 };
+
+	(void)dl_iterate_phdr(visit_rival, &r);
+	return r.is_other;
+}
+
 struct seep_symbol seep_symbol_next(const char *name)
 {
 	return search(name, true);

@@ -22,4 +22,10 @@ struct seep_symbol seep_symbol_next(const char *name);
 /* The same in any object but this library. */
 struct seep_symbol seep_symbol_anywhere(const char *name);
 
+/*
+ * Another recorder is the one that the program's calls come to: it is linked into the executable, or into the object
+ * that defines malloc first. Two would count everything twice.
+ */
+bool seep_other_recorder(void);
+
 #endif

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "recorder/arena.h"
+#include "recorder/objects.h"
 #include "recorder/recorder.h"
 #include "recorder/sys.h"
 #include "recorder/text.h"
@@ -242,7 +243,7 @@ void seep_start(void)
 	seep_shares_memory = !seep_gates_find();
 	if (is_privileged())
 		say("nothing is recorded: ", "the program gains privileges at its start (setuid or capabilities)");
-	else
+	else if (!seep_other_recorder())
 		is_recording = start_recording();
 	store_release(&seep.state, is_recording ? (uint32_t)SEEP_STATE_RECORDING : (uint32_t)SEEP_STATE_OFF);
 }
