@@ -39,7 +39,7 @@ static const char *choose_library(const char *name, const char *library, const c
 	if (!seep_program_search(name, getenv("PATH"), path, sizeof(path)) ||
 	    seep_program_look(NULL, path, getenv("PATH"), &program, NULL) != SEEP_OK)
 		return library;
-	why = seep_program_refuses(&program, musl != NULL);
+	why = seep_program_refuses(&program);
 	if (why) {
 		cli_note("%s will run unrecorded: %s", program.path, why);
 		/* What it starts may be recorded all the same, unless the library would hurt or be complained of. */

@@ -25,7 +25,7 @@ struct run_options {
 
 /* Absolute path of the recorder, malloc'ed; NULL after saying why there is none. */
 char *run_find_library(const struct run_options *o);
-/* The build for musl beside it, malloc'ed; NULL when there is none. */
+/* The one for musl beside it, malloc'ed; NULL when there is none: libseep.so works there too. */
 char *run_find_musl_library(const char *library);
 /* Sets SEEP_OPTIONS and SEEP_DIR where options ask for it, and LD_PRELOAD unless `library` is NULL. */
 void run_set_environment(const struct run_options *o, const char *library);

@@ -133,7 +133,7 @@ static const char *why_never(const char *sysroot, uint32_t pid, struct seep_prog
 		return NULL;
 	if (seep_program_is_blind(program))
 		return seep_program_blind_spot(program);
-	return seep_program_refuses(program, true);
+	return seep_program_refuses(program);
 }
 
 static int say_not_recorded(const char *sysroot, uint32_t pid)

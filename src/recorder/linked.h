@@ -42,7 +42,9 @@ static inline bool seep_linked_has_musl_calloc(void)
 }
 #endif
 
-/* Where our code lies in the object that holds us: in the archive it is all in one section of that name. */
+/*
+ * Where our code is: the range given, of the library that we are, or in the archive the section that holds it all.
+ */
 static inline void seep_linked_text(uint64_t *start, uint64_t *end, uint64_t object_start, uint64_t object_end)
 {
 #ifdef SEEP_LINKED

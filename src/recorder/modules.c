@@ -225,7 +225,8 @@ static int look(struct dl_phdr_info *info, size_t size, void *data)
 	elfimage_from_headers(&image, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_addr);
 	if (is_ourselves(&image)) {
 		scan->has_recorder = true;
-		seep_linked_text(&recorder_start, &recorder_end, image.start, image.end);
+		seep_linked_text(&recorder_start, &recorder_end, image.start,
+		                 info->dlpi_name && info->dlpi_name[0] ? image.end : image.start);
 	}
 	scan->is_loaded_late |= is_c_library(&image) && !scan->has_recorder;
 	return 0;

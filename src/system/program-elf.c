@@ -83,6 +83,7 @@ static void read_notes(Elf_Scn *section, struct seep_program *out)
 			memcpy(out->build_id, bytes + desc, note.n_descsz);
 			out->build_id_bytes = note.n_descsz;
 		}
+		out->is_linked |= note.n_type == 1 && note.n_namesz == 5 && !memcmp(bytes + name, "seep", 5);
 		at = next;
 	}
 }

@@ -183,37 +183,37 @@ static uint16_t own_machine(void)
 	return PROGRAM_MACHINE;
 }
 
-const char *seep_program_refuses(const struct seep_program *p, bool has_musl_recorder)
+const char *seep_program_refuses(const struct seep_program *p)
 {
 	if (!p->is_elf)
+		return NULL;
+	if (p->is_linked)
 		return NULL;
 	if (p->is_go && p->is_static)
 		return "it is a Go program without cgo, statically linked";
 	if (p->is_static)
-		return "it is statically linked";
+		return "it is statically linked, without libseep.a";
 	if (p->machine != own_machine() || !p->is_64)
 		return "it is a program for another kind of processor";
 	if (p->is_setuid)
 		return "it is setuid, setgid or has file capabilities";
 	if (p->needs_asan)
 		return "it is built with AddressSanitizer, whose library must come first";
-	if (p->libc == SEEP_LIBC_MUSL && !has_musl_recorder)
-		return "it uses musl, and there is no recorder for musl here";
 	return NULL;
 }
 
 bool seep_program_is_blind(const struct seep_program *p)
 {
-	return p->exports_malloc || p->has_asan_inside;
+	return (p->exports_malloc && !p->is_linked) || p->has_asan_inside;
 }
 
 const char *seep_program_blind_spot(const struct seep_program *p)
 {
 	if (p->has_asan_inside)
 		return "its allocator is inside the executable (AddressSanitizer): nothing of its heap can be seen";
-	if (p->exports_malloc)
+	if (p->exports_malloc && !p->is_linked)
 		return "its allocator is inside the executable: nothing of its heap can be seen";
-	if (p->own_allocator[0])
+	if (p->own_allocator[0] && !p->is_linked)
 		return "it has an allocator of its own inside: only what the C library's malloc gave can be seen";
 	if (p->is_jvm)
 		return "it is a Java VM: native memory only, Java objects cannot be seen";

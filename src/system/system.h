@@ -165,6 +165,7 @@ struct seep_program {
 	bool has_asan_inside;    /* ASan is linked in statically (clang's default) */
 	/* "tcmalloc", "jemalloc", "mimalloc" or "malloc": defined inside the executable; "" none */
 	char own_allocator[64];
+	bool is_linked;      /* it has the recorder inside (libseep.a) */
 	bool exports_malloc; /* … and the definition is visible to others, so that even libc's calls go there */
 	bool is_go, is_cgo, is_jvm, is_node, is_python;
 };
@@ -178,8 +179,8 @@ SEEP_NODISCARD enum seep_status seep_program_look(const char *root, const char *
 /* The path that execvp(3) would find for `name` in `search` ($PATH). False with errno as execvp's. */
 bool seep_program_search(const char *name, const char *search, char *out, size_t cap);
 
-/* Why the recorder can never be loaded into it: a clause ("it is statically linked"), or NULL. */
-const char *seep_program_refuses(const struct seep_program *p, bool has_musl_recorder);
+/* Why the recorder can never be loaded into it, and is not in it: a clause ("it is statically linked …"), or NULL. */
+const char *seep_program_refuses(const struct seep_program *p);
 /* What the recorder cannot see in it though it is loaded: a clause, or NULL. */
 const char *seep_program_blind_spot(const struct seep_program *p);
 /* True when the recorder would see nothing at all (blind spot, not partial sight). */

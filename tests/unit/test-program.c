@@ -41,7 +41,7 @@ static void scripts_in_a_circle_end(void)
 	tree_file("/circle", "#!%s\n", path);
 	EQ_U(seep_program_look(NULL, path, NULL, &p, NULL), SEEP_OK);
 	OK(!p.is_elf);
-	OK(!seep_program_refuses(&p, false));
+	OK(!seep_program_refuses(&p));
 }
 
 static void odd_files_are_no_programs(void)
@@ -55,7 +55,7 @@ static void odd_files_are_no_programs(void)
 		tree_file("/odd", "%s", contents[i]);
 		EQ_U(seep_program_look(NULL, path, NULL, &p, NULL), SEEP_OK);
 		OK(!p.is_elf);
-		OK(!seep_program_refuses(&p, false));
+		OK(!seep_program_refuses(&p));
 		OK(!seep_program_blind_spot(&p));
 	}
 }
@@ -102,22 +102,25 @@ static void each_reason_has_its_sentence(void)
 
 	EQ_U(seep_program_look(NULL, "/proc/self/exe", NULL, &p, NULL), SEEP_OK);
 	p.needs_asan = p.has_asan_inside = false;
-	OK(!seep_program_refuses(&p, false));
+	OK(!seep_program_refuses(&p));
 	p.libc = SEEP_LIBC_MUSL;
-	OK(strstr(seep_program_refuses(&p, false), "musl"));
-	OK(!seep_program_refuses(&p, true));
+	OK(!seep_program_refuses(&p));
 	p.needs_asan = true;
-	OK(strstr(seep_program_refuses(&p, true), "AddressSanitizer"));
+	OK(strstr(seep_program_refuses(&p), "AddressSanitizer"));
 	p.is_setuid = true;
-	OK(strstr(seep_program_refuses(&p, true), "setuid"));
+	OK(strstr(seep_program_refuses(&p), "setuid"));
 	p.is_static = true;
-	EQ_S(seep_program_refuses(&p, true), "it is statically linked");
+	EQ_S(seep_program_refuses(&p), "it is statically linked, without libseep.a");
+	p.is_linked = true;
+	OK(!seep_program_refuses(&p));
 	p = (struct seep_program){ .is_elf = true, .is_jvm = true };
 	OK(strstr(seep_program_blind_spot(&p), "Java"));
 	OK(!seep_program_is_blind(&p));
 	p.exports_malloc = true;
 	OK(strstr(seep_program_blind_spot(&p), "inside the executable"));
 	OK(seep_program_is_blind(&p));
+	p.is_linked = true;
+	OK(!seep_program_is_blind(&p));
 }
 
 int main(void)
