@@ -243,7 +243,7 @@ static struct seep_next musl;
 
 #define UNCOUNTED(call)                          \
 	uint64_t left = seep_self.left;          \
-	seep_self.left = UINT64_MAX;             \
+	seep_self.left = UINT64_MAX / 4;         \
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); \
 	call;                                    \
 	__atomic_signal_fence(__ATOMIC_SEQ_CST); \

@@ -148,14 +148,17 @@ void seep_filter_pin(const void *p); /* for ever: bootstrap blocks */
 
 /* ---- the fast paths: compilers make three instructions more of each ---- */
 
-/* True, and counted down, when an allocation of `size` bytes is not to be looked at. */
+/*
+ * True, and counted down, when an allocation of `size` bytes is not to be looked at. A signal handler may leave for
+ * good between the two instructions: then `left` stays below 0, and every call is looked at until it is drawn anew.
+ */
 static inline __attribute__((always_inline)) bool seep_is_fast(size_t size)
 {
 #if defined(__x86_64__)
 	_Static_assert(offsetof(struct seep_thread, left) == 0, "the thread pointer's offset is that of `left`");
 	__asm__ goto("movq seep_self@gottpoff(%%rip), %%rax\n\t"
 	             "subq %0, %%fs:(%%rax)\n\t"
-	             "jbe %l[slow]"
+	             "jle %l[slow]"
 	             :
 	             : "r"(size)
 	             : "rax", "memory", "cc"

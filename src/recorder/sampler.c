@@ -258,7 +258,7 @@ static uint64_t decide(struct seep_thread *t, uint64_t size)
 	}
 	if (unlikely(t->period == 0 || t->fork_count != seep.fork_count))
 		set_up_thread(t);
-	if (unlikely(t->period != period))
+	if (unlikely(t->period != period || (int64_t)t->left < 0))
 		arm(t, period);
 	while (unlikely(t->is_far && size >= t->left)) { /* no point so far; what is left of the way has no memory */
 		uint64_t passed = t->left;

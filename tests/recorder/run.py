@@ -7,5 +7,6 @@ import sys
 
 from rig import run_all
 import basics
+import threads
 
-sys.exit(run_all(basics.TESTS))
+sys.exit(run_all(basics.TESTS + threads.TESTS))

@@ -298,9 +298,12 @@ static const struct victim basics[] = {
 
 int main(int argc, char **argv)
 {
-	const struct victim *const tables[] = { basics };
+	const struct victim *const tables[] = { basics, victims_threads, victims_stacks, victims_places,
+		                                victims_processes };
 	const char *what = argc > 1 ? argv[1] : "";
 
+	if (getenv("VICTIM_TRAP"))
+		trap_install(getenv("VICTIM_TRAP"));
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct victim *v = tables[i]; v->name; v++)
 			if (!strcmp(v->name, what))

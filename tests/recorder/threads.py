@@ -1,0 +1,114 @@
+"""Slow paths that are interrupted, left, and never finished; threads that end; very many threads."""
+import platform
+
+from rig import WHY_EXITED, Place, is_balanced, of_size, ok, plain, same, skip
+
+X86 = platform.machine() == "x86_64"
+
+
+def interrupted(action, where=(), most=2000):
+    """A malloc and free, interrupted by a handler that does something at each instruction of the recorder they come by, or
+    at `most` of them. Gives the number of times, the recording, and those of children."""
+    if not X86:
+        return skip(f"{action} at any instruction", "breakpoints are set for x86-64 here")
+    with Place() as p:
+        a = plain("interrupted", action, str(most), *where)
+        b = p.run("interrupted", action, str(most), *where)
+        ok((a.stdout, a.returncode) == (b.stdout, b.returncode), f"{action} at any instruction: same result", a, b)
+        nr, nr_places = map(int, b.stderr.split())
+        ok(nr >= nr_places / 4 and nr_places > 15, f"{action}: at {nr} of {nr_places} places", b.stderr)
+        rs = p.recordings()
+        (parent,) = [r for r in rs if not r.forked_from]
+        return nr_places, parent, [r for r in rs if r.forked_from]
+
+
+def handlers_that_leave():
+    """A turn whose frame has gone is taken: the thread is not blind from then on."""
+    for where in ((), ("on-alternate-stack",)):
+        got = interrupted("leave", where)
+        if got:
+            nr, r, _ = got
+            ok(len(of_size(r, 700)) == nr, "each next block is recorded", len(of_size(r, 700)), nr, r.status["lost"])
+            ok(r.torn <= nr / 10, "hardly anything is torn: what was being written", r.torn)
+            ok(r.status["reasons"] & WHY_EXITED, "the exit mark is there: no lock of the status was kept")
+
+
+def handlers_that_allocate():
+    for where in ((), ("on-alternate-stack",)):
+        got = interrupted("allocate", where)
+        if got:
+            nr, r, _ = got
+            ok(len(of_size(r, 700)) == nr, "each next block is recorded", len(of_size(r, 700)), nr)
+            is_balanced(r, "allocations inside allocations")
+
+
+def handlers_that_unmap():
+    """A mapping that a handler gives back is given back, whatever the recorder was doing."""
+    got = interrupted("unmap")
+    if got:
+        nr, r, _ = got
+        left = [s for s in r.samples if s["kind"] == 1 and s["size"] == 9 * 4096]
+        ok(not left, "no mapping is left", len(left), nr)
+        is_balanced(r, "mappings unmapped in a handler")
+
+
+def threads_that_end_in_the_middle():
+    got = interrupted("end-thread")
+    if got:
+        nr, r, _ = got
+        ok(len(of_size(r, 700)) == nr, "the others go on", len(of_size(r, 700)), nr)
+        ok(r.torn <= nr / 10, "hardly anything is torn: what was being written", r.torn)
+        ok(r.status["reasons"] & WHY_EXITED, "the end is marked", r.status)
+
+
+def forks_in_the_middle():
+    """The child goes on where its parent was interrupted; neither writes the other's recording."""
+    got = interrupted("fork", most=60)
+    if got:
+        nr, r, children = got
+        is_balanced(r, "the parent")
+        ok(len(children) >= 4, "children have recordings", len(children), nr)
+        ok(all(c.torn == 0 and len(of_size(c, 3000)) <= 1 for c in children), "which are whole",
+           [(c.torn, len(of_size(c, 3000))) for c in children])
+
+
+def coroutines_that_are_left_in_the_middle():
+    """A handler that switches to another coroutine for good leaves a frame that nothing writes over: after 256 allocations
+    the thread goes on without it."""
+    got = interrupted("switch", most=25)
+    if got:
+        nr, r, _ = got
+        ok(len(of_size(r, 700)) == nr, "each block is recorded that comes 300 later", len(of_size(r, 700)), nr, r.status["lost"])
+        ok(r.torn <= nr / 10, "hardly anything is torn: what was being written", r.torn)
+
+
+def signals_and_cancellations():
+    (r,) = same(["storm"], "threads under signals, cancelled")
+    ok(len(of_size(r, 701)) == 1 and r.torn == 0, "the recording is whole", r.torn)
+
+
+def destructors_of_thread_locals():
+    (r,) = same(["thread-locals"], "thread-local destructors free and allocate")
+    ok((len(of_size(r, 800)), len(of_size(r, 801)), len(of_size(r, 802)), len(of_size(r, 803))) == (0, 0, 10, 0),
+       "what they free is freed, what they keep is live", [len(of_size(r, s)) for s in (800, 801, 802, 803)])
+    is_balanced(r, "thread-local destructors")
+
+
+def five_thousand_threads():
+    a = plain("many-threads", "5000")
+    if a.returncode == 77:
+        return skip("5,000 threads", a.stdout.strip())
+    with Place() as p:
+        b = p.run("many-threads", "5000", options="period=1,size=4M")
+        ok((a.stdout, a.returncode, b.stderr) == (b.stdout, b.returncode, ""), "5,000 threads: same result", a, b)
+        (r,) = p.recordings()
+    ok(len(of_size(r, 900)) == 5000, "each has its block in the recording", len(of_size(r, 900)))
+    nr = len({s["thread"] for s in of_size(r, 900)} - {0})
+    ok(nr > 500 and sum(s["thread"] == 0 for s in of_size(r, 900)) == r.status["lost"][6],
+       "those without room in the table of threads are counted", nr, r.status["lost"])
+    is_balanced(r, "5,000 threads")
+
+
+TESTS = [handlers_that_leave, handlers_that_allocate, handlers_that_unmap, threads_that_end_in_the_middle,
+         forks_in_the_middle, coroutines_that_are_left_in_the_middle, signals_and_cancellations,
+         destructors_of_thread_locals, five_thousand_threads]
