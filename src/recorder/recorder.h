@@ -38,6 +38,11 @@
 struct seep_walking {
 	struct seep_walk_thread thread;
 	struct seep_walk walk;
+	/* Stacks of the last walks, by their serial: `key` is that and the kind, 0 none. */
+	struct seep_stack_memo {
+		uint64_t key;
+		uint32_t stack;
+	} memos[16];
 };
 
 /* Lies in the frame of the slow path whose turn it is (turn.c). */
@@ -448,6 +453,7 @@ void seep_status_mirror_all(void);
 void seep_mark_exit(void);
 uint64_t seep_status_cost_ns(void); /* spent on samples so far, estimated; 0 unknown */
 
+#define SEEP_FLOAT_FLAGS 0x3fu /* of MXCSR: exceptions that were raised */
 /* The slow path computes with doubles: it must neither see nor change the program's rounding mode and exception
  * flags. */
 static inline uint64_t seep_float_enter(void)
@@ -456,7 +462,8 @@ static inline uint64_t seep_float_enter(void)
 	uint32_t saved, plain = 0x1f80;
 
 	__asm__ volatile("stmxcsr %0" : "=m"(saved));
-	__asm__ volatile("ldmxcsr %0" : : "m"(plain));
+	if (unlikely((saved & ~SEEP_FLOAT_FLAGS) != plain))
+		__asm__ volatile("ldmxcsr %0" : : "m"(plain));
 	return saved;
 #elif defined(__aarch64__)
 	uint64_t saved, status;
@@ -470,9 +477,11 @@ static inline uint64_t seep_float_enter(void)
 static inline void seep_float_leave(uint64_t state)
 {
 #if defined(__x86_64__)
-	uint32_t saved = (uint32_t)state;
+	uint32_t saved = (uint32_t)state, now;
 
-	__asm__ volatile("ldmxcsr %0" : : "m"(saved));
+	__asm__ volatile("stmxcsr %0" : "=m"(now));
+	if (unlikely(now != saved)) /* loading it is slow, and sums of whole numbers raise no flag */
+		__asm__ volatile("ldmxcsr %0" : : "m"(saved));
 #elif defined(__aarch64__)
 	__asm__ volatile("msr fpcr, %0" : : "r"(state & 0xffffffffu));
 	__asm__ volatile("msr fpsr, %0" : : "r"(state >> 32));

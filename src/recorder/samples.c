@@ -168,6 +168,22 @@ static void flush_counts(struct seep_thread *t)
 	t->nr_frames = t->nr_slow = 0;
 }
 
+/* The stack of a walk, if it has been one of this thread's last. Whatever is to be counted goes the long way. */
+static uint32_t remembered_stack(struct seep_walking *w, uint8_t kind)
+{
+	uint64_t key = w->walk.serial << 8 | kind;
+	struct seep_stack_memo *memo = &w->memos[w->walk.serial % 16];
+
+	if (unlikely(!w->walk.serial || w->walk.flags || w->walk.module_lost))
+		return seep_stack_of(&w->walk, kind);
+	if (unlikely(memo->key != key)) {
+		memo->key = 0;
+		memo->stack = seep_stack_of(&w->walk, kind);
+		memo->key = seep.stacks[memo->stack].nr_frames ? key : 0; /* there may be room for it one day */
+	}
+	return memo->stack;
+}
+
 static uint32_t walk_stack(struct seep_thread *t, uint8_t kind, const struct seep_regs *regs)
 {
 	struct seep_walking *w = seep_walking(t);
@@ -176,7 +192,7 @@ static uint32_t walk_stack(struct seep_thread *t, uint8_t kind, const struct see
 	t->nr_frames += w->walk.nr;
 	if (unlikely(w->walk.nr_misses))
 		add_relaxed(&seep.status.unwind_misses, w->walk.nr_misses);
-	return seep_stack_of(&w->walk, kind);
+	return remembered_stack(w, kind);
 }
 
 void seep_record(struct seep_block *b, const struct seep_regs *regs)
@@ -186,6 +202,7 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 	bool has_turn = seep_turn_begin(t, &turn);
 	uint64_t float_state, begin, now;
 
+	seep_index_prefetch(b->addr); /* it comes while the stack is walked */
 	float_state = seep_float_enter();
 	begin = cost_begin(t);
 	now = seep_now_us();
@@ -254,6 +271,7 @@ void seep_forget(const void *addr)
 {
 	struct seep_block b;
 
+	__builtin_prefetch((const char *)addr - 16); /* what most allocators read first when they get it back */
 	if (seep_take(addr, &b))
 		seep_book_free(&b);
 }
