@@ -7,15 +7,17 @@
 #include "recorder/sys.h"
 
 #define SLOTS 64
-#define AT_ONCE 4 /* frames between two looks whether the rest is known */
+#define MAX_BELOW (64u << 12) /* of what is known of a thread's own stack: frames since then */
+#define AT_ONCE 4             /* frames between two looks whether the rest is known */
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 static struct lastwalk *memories;
-static uint64_t locks[SLOTS]; /* 0, or an address in a live frame of the walk that uses the memory */
-static uint64_t owners[SLOTS];
+static uint64_t locks[SLOTS];  /* 0, or the thread pointer of the thread that uses the memory */
+static uint64_t frames[SLOTS]; /* an address in its frame once that is known, else UINT64_MAX */
+static uint64_t owners[SLOTS]; /* thread pointers, for good */
 
 /* ---- whose memory ---- */
 
@@ -27,6 +29,7 @@ void lastwalk_init(void)
 	if (sys_failed(base))
 		return;
 	memories = (struct lastwalk *)base;
+	lastwalk_after_fork();
 }
 
 uint64_t lastwalk_bytes(void)
@@ -37,8 +40,10 @@ uint64_t lastwalk_bytes(void)
 /* Whose thread held a lock is not here. */
 void lastwalk_after_fork(void)
 {
-	for (uint32_t i = 0; i < SLOTS; i++)
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		__atomic_store_n(&frames[i], UINT64_MAX, __ATOMIC_RELAXED);
 		__atomic_store_n(&locks[i], 0ull, __ATOMIC_RELAXED);
+	}
 }
 
 /* One that is this thread's (it had another life), or nobody's, or any. */
@@ -57,10 +62,17 @@ static uint32_t choose(uint64_t self)
 	return start;
 }
 
-/* Held by a frame below `here` on the same stack: that frame has been left by a jump. */
-static bool is_left_behind(uint64_t holder, const struct seep_walk_thread *thread, uint64_t here)
+static bool is_on_own_stack(const struct seep_walk_thread *thread, uint64_t addr)
 {
-	return holder < here && holder >= thread->stack_low && here < thread->stack_high;
+	return addr < thread->stack_high && addr + MAX_BELOW >= thread->stack_low;
+}
+
+/* Held by a frame of this thread's that lies below a live one: it has been left by a jump. */
+static bool is_left_behind(uint64_t holder, uint64_t self, const struct seep_walk_thread *thread, uint64_t here)
+{
+	uint64_t frame = __atomic_load_n(&frames[thread->memory - 1], __ATOMIC_RELAXED);
+
+	return holder == self && frame < here && is_on_own_stack(thread, frame) && is_on_own_stack(thread, here);
 }
 
 static void forget(struct lastwalk *m, uint64_t self, uint32_t number)
@@ -68,19 +80,21 @@ static void forget(struct lastwalk *m, uint64_t self, uint32_t number)
 	if (!m->serial)
 		m->serial = (uint64_t)number << 48;
 	m->owner = self;
-	m->spare = 0;
-	m->nr_used = 1;
-	m->recent = LASTWALK_WAYS; /* written by nobody yet */
-	m->sides[m->recent].high = 0;
-	for (int i = 0; i < LASTWALK_WAYS; i++)
-		m->ways[i] = 0;
+	m->spare = LASTWALK_WAYS;
+	for (uint32_t i = 0; i < LASTWALK_WAYS; i++) {
+		m->ways[i] = (uint8_t)i;
+		m->keys[i] = 0;
+	}
+	m->recent = 0;
+	m->sides[0].high = 0; /* empty */
 }
 
 static void begin_side(struct lastwalk *m, const struct seep_regs *regs)
 {
 	struct walk_side *side = &m->sides[m->spare];
 
-	m->way = (uint8_t)((regs->pc ^ regs->sp) * RULES_MIX >> 32) % LASTWALK_WAYS;
+	m->key = regs->pc ^ regs->sp << 16;
+	m->way = LASTWALK_WAYS;
 	m->is_repeated = false;
 	side->high = 0;
 	side->first = side->nr = 0;
@@ -90,6 +104,8 @@ static void begin_side(struct lastwalk *m, const struct seep_regs *regs)
 
 void lastwalk_cancel(const struct seep_walk_thread *thread)
 {
+	/* A handler in between must not take the next walk's frame for this one. */
+	__atomic_store_n(&frames[thread->memory - 1], UINT64_MAX, __ATOMIC_RELAXED);
 	__atomic_store_n(&locks[thread->memory - 1], 0ull, __ATOMIC_RELEASE);
 }
 
@@ -103,14 +119,15 @@ struct lastwalk *lastwalk_begin(struct seep_walk_thread *thread, const struct se
 	if (unlikely(!thread->memory))
 		thread->memory = choose(self) + 1;
 	holder = __atomic_load_n(&locks[thread->memory - 1], __ATOMIC_RELAXED);
-	if (unlikely(holder) && !is_left_behind(holder, thread, here))
+	if (unlikely(holder) && !is_left_behind(holder, self, thread, here))
 		return NULL;
 	/* What the last holder wrote is seen by the next. */
-	if (!__atomic_compare_exchange_n(&locks[thread->memory - 1], &holder, here, false, __ATOMIC_ACQUIRE,
+	if (!__atomic_compare_exchange_n(&locks[thread->memory - 1], &holder, self, false, __ATOMIC_ACQUIRE,
 	                                 __ATOMIC_RELAXED))
 		return NULL;
+	__atomic_store_n(&frames[thread->memory - 1], here, __ATOMIC_RELAXED);
 	m = &memories[thread->memory - 1];
-	if (unlikely(m->owner != self))
+	if (unlikely(m->owner != self || holder))
 		forget(m, self, thread->memory);
 	begin_side(m, regs);
 	return m;
@@ -264,8 +281,10 @@ static uint32_t count_same(const struct run *r, const struct walk_side *old, uin
 {
 	uint32_t nr = same_returns(old, j);
 
-	if (unlikely(old->has_fp_rule))
+	if (unlikely(old->has_fp_rule)) {
+		r->side->steps[r->i].at = (int32_t)r->at;
 		nr = same_frame_pointers(old, j, nr, frame_pointer(r->side, r->from, r->i, r->fp));
+	}
 	return nr;
 }
 
@@ -325,11 +344,14 @@ static bool is_first_frame(const struct walk_side *side, const struct run *r)
 }
 
 /* The walk that is likely to have the same frames: the last one from here, or the last one. */
-static const struct walk_side *likely_walk(const struct lastwalk *m, const struct run *r)
+static const struct walk_side *likely_walk(struct lastwalk *m, const struct run *r)
 {
-	uint32_t side = m->ways[m->way];
-
-	return &m->sides[r->i == 0 && side && is_first_frame(&m->sides[side - 1], r) ? side - 1 : m->recent];
+	for (uint32_t i = 0; r->i == 0 && i < LASTWALK_WAYS; i++)
+		if (m->keys[i] == m->key && is_first_frame(&m->sides[m->ways[i]], r)) {
+			m->way = (uint8_t)i;
+			return &m->sides[m->ways[i]];
+		}
+	return &m->sides[m->recent];
 }
 
 /* Looks whether frame r->i is one of an older walk's, from its frame *j on. */
@@ -425,12 +447,15 @@ void lastwalk_note_end(struct lastwalk *m, uint32_t nr, uint32_t nr_frames, enum
 /* The side that was written is the last walk; the one that it replaces is the next to be written. */
 static void keep(struct lastwalk *m)
 {
-	uint32_t replaced = m->ways[m->way];
+	uint32_t written = m->spare;
 
-	m->recent = m->spare;
-	m->ways[m->way] = (uint8_t)(m->spare + 1u);
-	m->spare = (uint8_t)(replaced ? replaced - 1 : m->nr_used++);
-	m->sides[m->recent].serial = ++m->serial;
+	if (m->way == LASTWALK_WAYS)
+		m->way = m->next_way++ % LASTWALK_WAYS;
+	m->spare = m->ways[m->way];
+	m->ways[m->way] = (uint8_t)written;
+	m->keys[m->way] = m->key;
+	m->recent = (uint8_t)written;
+	m->sides[written].serial = ++m->serial;
 }
 
 void lastwalk_end(struct lastwalk *m, struct seep_walk_thread *thread, struct seep_walk *out)

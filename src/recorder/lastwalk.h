@@ -44,14 +44,16 @@ struct walk_side {
 
 #define LASTWALK_WAYS 4
 struct lastwalk {
-	struct walk_side sides[LASTWALK_WAYS + 1];
-	uint8_t ways[LASTWALK_WAYS]; /* by first frame: the side of the last walk from there, + 1 */
-	uint8_t spare;               /* the side that is being written */
-	uint8_t recent;              /* the side of the last walk */
-	uint8_t nr_used;             /* sides that were ever written */
-	uint8_t way;                 /* of the walk under way */
-	bool is_repeated;            /* the walk under way is that of sides[recent] */
 	uint64_t owner, serial;
+	uint64_t key;                 /* of the first frame of the walk under way */
+	uint64_t keys[LASTWALK_WAYS]; /* of the walks that are remembered; 0: none */
+	uint8_t ways[LASTWALK_WAYS];  /* their sides */
+	uint8_t way;                  /* the one that the walk under way will replace, LASTWALK_WAYS: not known yet */
+	uint8_t next_way;             /* the oldest */
+	uint8_t spare;                /* the side that is being written */
+	uint8_t recent;               /* the side of the last walk */
+	bool is_repeated;             /* the walk under way is that of sides[recent] */
+	struct walk_side sides[LASTWALK_WAYS + 1];
 };
 
 /* The registers that matter, of the frame to come. */
