@@ -9,8 +9,10 @@ static bool is_saved(const struct cfi_row *row, int reg)
 	return row->how[reg] == CFI_OFFSET;
 }
 
-/* Saved at CFA − 8 × n with n in 1 … max, not below the register that the CFA is computed from, gives n; kept gives 0;
- * anything else fails. */
+/*
+ * Saved at CFA − 8 × n with n in 1 … max gives n; kept gives 0; anything else fails. What is read in every walk must
+ * not lie below the register that the CFA is computed from; others may lie below a frame pointer.
+ */
 static bool slot_of(const struct cfi_row *row, int reg, uint64_t max, uint64_t *slot)
 {
 	int64_t value = row->value[reg];
@@ -18,8 +20,9 @@ static bool slot_of(const struct cfi_row *row, int reg, uint64_t max, uint64_t *
 	*slot = 0;
 	if (row->how[reg] == CFI_UNSPECIFIED || row->how[reg] == CFI_SAME)
 		return true;
-	if (!is_saved(row, reg) || value >= 0 || value % 8 != 0 || (uint64_t)(-value) / 8 > max ||
-	    -value > row->cfa_value)
+	if (!is_saved(row, reg) || value >= 0 || value % 8 != 0 || (uint64_t)(-value) / 8 > max)
+		return false;
+	if (-value > row->cfa_value && (row->cfa_reg == REG_SP || reg == REG_FP || reg == REG_RA))
 		return false;
 	*slot = (uint64_t)(-value) / 8;
 	return true;

@@ -70,7 +70,7 @@ static inline uint64_t rule_other_at(uint64_t rule, int i)
 
 /*
  * The rule for pc in an object. What a simple rule reads lies between the register that it starts from and the CFA,
- * which is at most 8 MiB above it.
+ * which is at most 8 MiB above it; but for registers other than the frame pointer in rules that start from that.
  */
 uint64_t rule_make(const struct cfi_object *o, uint64_t pc);
 

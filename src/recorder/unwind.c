@@ -311,7 +311,7 @@ static enum outcome follow(struct walker *w, const struct module_place *place)
 	switch (RULE_KIND(rule)) {
 	case RULE_SP:
 	case RULE_FP:
-		if (place->is_permanent)
+		if (place->is_permanent && w->last)
 			rules_short_put(w->pc + 1, place->index, rule);
 		return step_simple(w, rule);
 	case RULE_ENTRY: return step_entry(w, &place->object, place->object.start + RULE_PAYLOAD(rule));
@@ -355,13 +355,21 @@ static inline uint64_t word_at(uint64_t addr)
 	return v;
 }
 
-static inline __attribute__((always_inline)) void carry_others(struct walker *w, uint64_t rule, uint64_t cfa)
+/* False, and nothing may be believed: one lies below sp. */
+static inline __attribute__((always_inline)) bool carry_others(struct walker *w, uint64_t rule, uint64_t sp,
+                                                               uint64_t cfa)
 {
 	static const uint8_t others[RULE_NR_OTHERS] = RULE_OTHER_REGS;
 
-	for (int i = 0; i < RULE_NR_OTHERS; i++)
-		if (rule_other_at(rule, i))
-			w->m.reg[others[i]] = word_at(cfa - rule_other_at(rule, i));
+	for (int i = 0; i < RULE_NR_OTHERS; i++) {
+		uint64_t at = rule_other_at(rule, i);
+
+		if (at > cfa - sp)
+			return false;
+		if (at)
+			w->m.reg[others[i]] = word_at(cfa - at);
+	}
+	return true;
 }
 
 /*
@@ -369,7 +377,8 @@ static inline __attribute__((always_inline)) void carry_others(struct walker *w,
  * those of an object that is not. True: to the end.
  *
  * Every read lies in [low, high): rules are simple only if what they read lies between the register they start from and
- * the CFA; that register is checked to be at or above sp, and the CFA to be at or below high.
+ * the CFA; that register is checked to be at or above sp, and the CFA to be at or below high. Other registers, which
+ * may lie lower, are checked each.
  */
 static inline __attribute__((always_inline)) bool run(struct walker *w, struct seep_walk *out, bool carry_all,
                                                       const struct module_place *place)
@@ -399,14 +408,12 @@ static inline __attribute__((always_inline)) bool run(struct walker *w, struct s
 			cfa = fp;
 		}
 		cfa += RULE_CFA_OFFSET(rule);
-		if (unlikely(cfa > high))
+		if (unlikely(cfa > high) || (carry_all && !carry_others(w, rule, sp, cfa)))
 			break;
 		*frame++ = pc + (place ? base : adjust[index]);
 		pc = machine_strip(word_at(cfa - RULE_RA_AT(rule))) - 1;
 		if (RULE_FP_AT(rule))
 			fp = word_at(cfa - RULE_FP_AT(rule));
-		if (carry_all)
-			carry_others(w, rule, cfa);
 		sp = cfa;
 	}
 	if (sp != w->m.reg[REG_SP])
@@ -552,6 +559,7 @@ void seep_regs_climb(struct seep_regs *regs)
 	struct walker w;
 
 	begin(&w, regs, NULL);
+	w.last = NULL;
 	for (int i = 0; i < MAX_CLIMB && (i == 0 || modules_is_recorder(w.pc)); i++) {
 		if (follow(&w, modules_find(&w.memo, w.pc)) != STEPPED)
 			return;

@@ -159,6 +159,73 @@ static void walks_stacks_of_which_only_the_leaf_changes(void)
 	EQ_U(nr_same, nr_walks);
 }
 
+/* ---- a word that has changed ---- */
+
+__attribute__((noinline)) static void left(leaf_fn *next)
+{
+	volatile int kept[4] = { 0 };
+
+	next();
+	kept[0] += 2;
+}
+__attribute__((noinline)) static void right(leaf_fn *next)
+{
+	volatile int kept[4] = { 0 };
+
+	next();
+	kept[0] += 3;
+}
+
+static void same_frames_above(void)
+{
+	victim_recurse(5, leaf);
+}
+
+static void sees_another_return_address(void)
+{
+	void (*const ways[2])(leaf_fn *) = { left, right };
+
+	start_counting();
+	for (int i = 0; i < 10; i++)
+		victim_recurse(2, leaf), ways[i / 2 % 2](same_frames_above);
+	EQ_U(nr_same, 20);
+	OK(nr_repeated == 0);
+}
+
+__attribute__((noinline)) static void rest(size_t bytes)
+{
+	volatile char *p = alloca(bytes);
+
+	leaf();
+	p[0] = 1;
+}
+__attribute__((noinline)) static void left_part(size_t bytes)
+{
+	volatile char *p = alloca(bytes);
+
+	rest(512 - bytes);
+	p[0] = 1;
+}
+__attribute__((noinline)) static void right_part(size_t bytes)
+{
+	volatile char *p = alloca(bytes);
+
+	rest(512 - bytes);
+	p[0] = 2;
+}
+
+/* The stack pointer is the same, and the old return address is still where it was: only the frame pointer differs. */
+static void sees_another_frame_pointer(void)
+{
+	start_counting();
+	for (int i = 0; i < 10; i++) {
+		left_part(256);
+		left_part(256);
+		right_part(128);
+	}
+	EQ_U(nr_same, 30);
+}
+
 /* ---- what is remembered ---- */
 
 static void gives_the_same_stack_the_same_number(void)
@@ -369,6 +436,8 @@ int main(int argc, char **argv)
 	remembers_stacks_that_are_too_deep();
 	walks_stacks_of_which_only_the_leaf_changes();
 	walks_stacks_that_change_in_all_ways();
+	sees_another_return_address();
+	sees_another_frame_pointer();
 	survives_walks_that_were_left();
 	does_not_remember_objects_that_may_be_unloaded((const char *const *)argv + 1);
 	walks_in_more_threads_than_there_are_memories();
