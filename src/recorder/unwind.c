@@ -7,11 +7,10 @@
  * at the first one) starts the walk again with all preserved registers carried. Everything else (rules to be made,
  * unknown modules, signal frames, expressions, the edge of the known stack) is in step().
  */
-#include <sys/auxv.h>
-
 #include "recorder/expression.h"
 #include "recorder/lastwalk.h"
 #include "recorder/modules.h"
+#include "recorder/root.h"
 #include "recorder/rules.h"
 #include "recorder/stackmem.h"
 
@@ -302,8 +301,6 @@ static uint64_t rule_for(struct walker *w, const struct module_place *place)
 	return rule;
 }
 
-static uint64_t loader_start = 1; /* its first function has no rule, and nothing called it */
-
 static enum outcome follow(struct walker *w, const struct module_place *place)
 {
 	uint64_t rule = place ? rule_for(w, place) : RULE_NO_ENTRY;
@@ -317,7 +314,7 @@ static enum outcome follow(struct walker *w, const struct module_place *place)
 	case RULE_ENTRY: return step_entry(w, &place->object, place->object.start + RULE_PAYLOAD(rule));
 	case RULE_END: w->is_end_by_rule = place->is_permanent; return ENDED;
 	case RULE_NO_ENTRY:
-		if (place && place->object.start == loader_start)
+		if (place && root_is_reached(&place->object, w->m.reg[REG_SP]))
 			return ENDED;
 		return is_signal_frame(w) ? step_signal(w) : step_frame_pointer(w);
 	default: return CUT;
@@ -572,8 +569,7 @@ void seep_unwind_init(const struct seep_modules_config *config)
 	stackmem_init();
 	lastwalk_init();
 	modules_init(config);
-	if (getauxval(AT_BASE))
-		loader_start = getauxval(AT_BASE);
+	root_init();
 }
 
 /* All other state is lock-free and complete at every instant. */
