@@ -7,6 +7,10 @@ import sys
 
 from rig import run_all
 import basics
+import calls
+import places
+import processes
+import stacks
 import threads
 
-sys.exit(run_all(basics.TESTS + threads.TESTS))
+sys.exit(run_all(basics.TESTS + threads.TESTS + stacks.TESTS + processes.TESTS + places.TESTS + calls.TESTS))

@@ -118,6 +118,9 @@ static int filtered_program(int argc, char **argv)
 /* On a stack that the recorder has never seen: entered by the signal that a filter's fault raises. */
 static void on_alternate(int nr, siginfo_t *info, void *context)
 {
+	volatile char pad[16384]; /* more than the page that the recorder itself is on */
+
+	pad[0] = 0;
 	fill(7001);
 #if defined(__x86_64__)
 	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* past the division */

@@ -78,6 +78,7 @@ static int vforks(int argc, char **argv)
 			_exit(1);
 		}
 		keep(theirs);
+		reap();
 	}
 	if (vfork() == 0)
 		_exit(3);
@@ -139,7 +140,7 @@ static int spawns(int argc, char **argv)
 /* fork without the C library: nobody's atfork handler is called. */
 static int raw_forks(int argc, char **argv)
 {
-	void *inherited = malloc(6300);
+	void *inherited = keep(malloc(6300));
 
 	for (int i = 0; i < 2; i++) {
 		long child = i ? syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) : _Fork();
