@@ -35,7 +35,7 @@ bool seep_plan_make(struct seep_plan *p, uint64_t file_bytes)
 {
 	uint64_t at = SEEP_REC_WORDS_OFFSET + sizeof(struct seep_rec_words);
 	uint64_t share = file_bytes / 1024; /* per mille of a 4 MiB file are 4 KiB */
-	uint64_t nr_stacks = clamp(share * 3072 / 4096, 40, 65536);
+	uint64_t nr_stacks = clamp(share * 3 / 4 - 8, 40, 65536);
 
 	*p = (struct seep_plan){ .file_bytes = file_bytes };
 	plan_section(p, SEEP_REC_SEC_STATUS, sizeof(struct seep_rec_status), 2, &at);
@@ -261,6 +261,7 @@ static void header_make(struct seep_rec_header *h, uint64_t start_us, uint32_t f
 	h->page_bytes = 4096;
 	h->options = (o->mmap ? SEEP_REC_OPT_MMAP : 0) | (o->period == 1 ? SEEP_REC_OPT_EXACT : 0) |
 	             (seep_new_is_counted() ? SEEP_REC_OPT_NEW_COUNTED : 0);
+	h->budget_ppm = (uint32_t)o->budget_ppm;
 	header_identity(h);
 	header_exe_build_id(h);
 	__builtin_memcpy(h->name, program_name, sizeof(h->name));

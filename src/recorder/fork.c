@@ -47,7 +47,9 @@ static void make_own(void)
 	seep.is_mirrored = true;
 	seep.status.reasons &= ~(uint64_t)SEEP_REC_WHY_EXITED;
 	seep.status.exit_us = 0;
-	seep.status.slow_calls = seep.cost_sum_ns = seep.nr_costs = 0;
+	seep.status.slow_calls = seep.nr_freed = 0;
+	__builtin_memset(seep.costs, 0, sizeof(seep.costs));
+	seep.budget = (struct seep_budget){ .time_us = now };
 	seep.serial_at_start = load_relaxed(&seep.serial);
 	seep_mirror_everything();
 	seep_period_note(seep.is_on ? seep.period : 0, SEEP_REC_CAUSE_FORK);

@@ -5,7 +5,7 @@
 #include "recorder/recorder.h"
 #include "recorder/text.h"
 
-enum kind { BYTES, SWITCH, NUMBER };
+enum kind { BYTES, SWITCH, NUMBER, SHARE };
 
 struct key {
 	const char *name;
@@ -21,6 +21,8 @@ static const struct key keys[] = {
 	{ "follow", SWITCH, 0, 1,
 	  offsetof(struct seep_options, follow) }, /* programs started by exec are recorded too */
 	{ "verbose", SWITCH, 0, 1, offsetof(struct seep_options, verbose) }, /* one line on fd 2 at the start */
+	{ "budget", SHARE, 1, 1000000,
+	  offsetof(struct seep_options, budget_ppm) }, /* of one CPU, for the recorder itself */
 	{ "seed", NUMBER, 0, UINT64_MAX,
 	  offsetof(struct seep_options, seed) }, /* of the sampling, for repeatable tests */
 };
@@ -51,6 +53,26 @@ static bool parse_bytes(const char *s, size_t len, uint64_t *out)
 	return true;
 }
 
+/* Reads "0.5%", "2%": to millionths. */
+static bool parse_share(const char *s, size_t len, uint64_t *out)
+{
+	const char *end;
+	uint64_t v = text_u64(s, &end);
+	uint32_t nr = 0;
+
+	if (end == s || v > 100)
+		return false;
+	if (*end == '.')
+		for (end++; *end >= '0' && *end <= '9' && nr < 4; nr++)
+			v = v * 10 + (uint64_t)(*end++ - '0');
+	if (*end != '%' || end + 1 != s + len || (end[-1] == '.'))
+		return false;
+	for (; nr < 4; nr++)
+		v *= 10;
+	*out = v;
+	return true;
+}
+
 static bool is_word(const char *s, size_t len, const char *word)
 {
 	return text_starts(s, word) && text_len(word) == len;
@@ -69,7 +91,7 @@ static bool parse_value(const struct key *k, const char *s, size_t len, struct s
 		*(bool *)field = is_on;
 		return true;
 	}
-	if (!parse_bytes(s, len, &v) || v < k->min || v > k->max)
+	if (!(k->kind == SHARE ? parse_share : parse_bytes)(s, len, &v) || v < k->min || v > k->max)
 		return false;
 	*(uint64_t *)field = v;
 	return true;

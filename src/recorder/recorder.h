@@ -8,7 +8,8 @@
  *
  * Files: hook.c new.c mapping.c process.c (entry points), next.c (the allocator behind us), sampler.c (when),
  * samples.c index.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the
- * recording), status.c (totals over time, losses), fork.c (children), unwind.h (the walker).
+ * recording), status.c trail.h (totals over time, losses), peak.c (peak and marks), budget.c (own time), fork.c
+ * (children), unwind.h (the walker).
  */
 #ifndef SEEP_RECORDER_H
 #define SEEP_RECORDER_H
@@ -17,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "recorder/budget.h"
 #include "recorder/unwind.h"
 #include "recording/layout.h"
 
@@ -61,6 +63,7 @@ struct seep_thread {
 	uint32_t fork_count;         /* seep.fork_count when it was set up */
 	uint32_t index;              /* in the threads section */
 	uint32_t tick;               /* samples of this thread, for doing some things at every 16th only */
+	uint32_t free_tick;          /* the same of ends of samples */
 	uint32_t nr_frames, nr_slow; /* not yet added to the status */
 	uint8_t is_far;              /* `left` is not the sampling point, only the way to the next look */
 };
@@ -207,6 +210,7 @@ enum { SEEP_STATE_NEW, SEEP_STATE_STARTING, SEEP_STATE_RECORDING, SEEP_STATE_OFF
 struct seep_options {
 	uint64_t period, size;
 	bool mmap, follow, verbose, exact_size;
+	uint64_t budget_ppm;  /* 0: none */
 	uint64_t seed;        /* 0: from the kernel */
 	const char *dir;      /* SEEP_DIR; NULL: the defaults */
 	const char *name;     /* NULL: from the executable */
@@ -214,9 +218,15 @@ struct seep_options {
 };
 void seep_options_read(struct seep_options *o, char **environment);
 
+/* What was measured of one kind of event. */
+struct seep_cost {
+	uint64_t sum_ns, nr;
+};
+
 /* Sums that any thread may add to at any time; doubles as their bits. */
 struct seep_stack_side {
-	uint64_t alloc_objects, alloc_bytes, alloc_objects_var, alloc_bytes_var, freed_objects, freed_bytes;
+	uint64_t alloc_objects, alloc_bytes, alloc_objects_var, alloc_bytes_var, freed_objects, freed_bytes,
+		freed_bytes_var;
 	uint32_t nr_alloc, nr_freed;
 	uint32_t lifetimes[SEEP_REC_NR_LIFETIMES];
 };
@@ -229,11 +239,14 @@ struct seep_stack_side {
 struct seep_stack_truth {
 	struct seep_rec_counters sums;
 	struct seep_stack_side side;
-	uint64_t history_due_us; /* the next ring point of its history; 0: none yet */
-	uint32_t lock;           /* lock.h; asked to look again: the side was added to */
-	uint32_t helper;         /* 1: a thread writes the file for the holder */
-	uint32_t nr_passed;      /* threads that found the helper busy since it began */
-	uint32_t break_ins;      /* threads that wrote in spite of a busy helper */
+	double freed_bytes_var;            /* beside `sums`, which the format has no place for */
+	uint64_t lost_objects, lost_bytes; /* allocated by the sums, but without a sample; doubles as their bits */
+	uint64_t era;                      /* that its snap was last looked at in (peak.h) */
+	uint64_t points_due_us;            /* the next point of its history or trail; 0: none yet */
+	uint32_t lock;                     /* lock.h; asked to look again: the side was added to */
+	uint32_t helper;                   /* 1: a thread writes the file for the holder */
+	uint32_t nr_passed;                /* threads that found the helper busy since it began */
+	uint32_t break_ins;                /* threads that wrote in spite of a busy helper */
 };
 
 /* Where things are in a recording of a given size; the same for memory and file. */
@@ -279,9 +292,18 @@ struct seep_state {
 	uint64_t *frames;
 	struct seep_stack_truth *truths;
 	struct seep_rec_history *histories;
+	struct seep_rec_trail *trails;
+	struct seep_rec_snap *snaps;
 	uint32_t *stack_table;  /* hash table of stack + 1 */
 	uint32_t *stack_hashes; /* per stack */
 	uint32_t stack_table_bits, nr_stacks, nr_stacks_cap, nr_frames, nr_frames_cap;
+
+	/* peak.c */
+	uint64_t era, era_shown;        /* the one in the file's words */
+	int64_t heap_bytes, peak_bytes; /* in use now, and at most */
+	uint64_t peak_us;
+	struct seep_rec_mark *marks;
+	uint32_t nr_marks;
 
 	/* threads.c, unwind */
 	struct seep_rec_thread *threads;
@@ -292,10 +314,14 @@ struct seep_state {
 	/* status.c */
 	struct seep_rec_status status;
 	uint32_t status_lock;
-	uint64_t cost_sum_ns, nr_costs; /* of the samples that were timed */
+	struct seep_cost costs[2]; /* of samples, and of their ends */
+	uint64_t nr_freed;         /* samples that ended, as of the last tick */
+	uint32_t nr_freed_seen;
+	struct seep_budget budget;
+	uint64_t lowest_period; /* that the budget may choose: the last that was asked for */
 	struct seep_rec_ring *ring;
-	uint32_t nr_ring, ring_lock;
-	uint64_t ring_interval_us, ring_due_us;
+	uint32_t ring_lock, ring_nr[SEEP_REC_TRAIL_LEVELS]; /* entries made of each level */
+	uint64_t ring_due_us, ring_tick;                    /* the next tick; the last one */
 	struct seep_rec_period *periods;
 	uint32_t nr_periods;
 };
@@ -374,6 +400,11 @@ static inline struct seep_rec_words *seep_words(void)
 	return (struct seep_rec_words *)(void *)(seep.file + SEEP_REC_WORDS_OFFSET);
 }
 
+static inline bool seep_control_has_changed(void)
+{
+	return seep.is_mirrored && load_relaxed(&seep_words()->control) != load_relaxed(&seep.control);
+}
+
 /* ---- sampler.c ---- */
 
 /* Tells whether an allocation of `size` bytes is sampled: the period it is sampled at, 0 for no. Re-arms the thread. */
@@ -381,6 +412,10 @@ uint64_t seep_draw(uint64_t size);
 /* One decision without the countdown, for rare large events. */
 uint64_t seep_draw_once(uint64_t size);
 void seep_set_period(uint64_t period, uint32_t cause);
+/* The first period above 1 that leaves anything out: twice this is above the mean live block. */
+uint64_t seep_period_above_1(const struct seep_rec_ring *totals);
+/* Every slow path obeys the control word before it changes anything. */
+void seep_control_follow(void);
 /* Obeys the control word now, as every slow path does. */
 void seep_control_obey(void);
 /* 1 − e^(−size/period); 1 at period 1. */
@@ -400,8 +435,8 @@ struct seep_block {
 };
 /* Books a sampled block: walks the stack, takes a slot, enters index and filter. */
 void seep_record(struct seep_block *b, const struct seep_regs *regs);
-/* The same without a walk, for a block that was taken out by seep_take and stays after all. */
-void seep_put_back(const struct seep_block *b);
+/* The same without a walk, for a block that was taken out by seep_take and stays after all. False: no slot for it. */
+bool seep_put_back(const struct seep_block *b);
 /* Takes a block out of index, filter and file. False if it was not sampled. */
 bool seep_take(const void *addr, struct seep_block *out);
 /* Books the end of a taken block's life on its stack. */
@@ -426,8 +461,17 @@ uint32_t *seep_index_find(const void *addr, uint32_t *slot);
 uint32_t seep_stack_of(const struct seep_walk *w, uint8_t kind);
 /* The stack of what could not be walked; counted. */
 uint32_t seep_stack_unknown(uint8_t kind);
-void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us);
-void seep_stack_totals(struct seep_rec_ring *out);
+/* Returns the bytes that the block stands for. */
+int64_t seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us);
+/* A booked block for which there is no slot: counted as allocated, never as in use. */
+void seep_stack_lose(const struct seep_block *b);
+struct seep_inuse {
+	double bytes, objects, bytes_var;
+};
+/* While others change it, each figure is whole but not all are of one instant. */
+struct seep_inuse seep_stack_inuse(uint32_t stack);
+/* Returns how many samples have ended, modulo 2³². */
+uint32_t seep_stack_totals(struct seep_rec_ring *out);
 void seep_stacks_init(void);
 void seep_stacks_mirror_all(void);
 void seep_stacks_unlock_all(void);
@@ -451,7 +495,9 @@ void seep_status_mirror(void);
 void seep_period_note(uint64_t period, uint32_t cause);
 void seep_status_mirror_all(void);
 void seep_mark_exit(void);
-uint64_t seep_status_cost_ns(void); /* spent on samples so far, estimated; 0 unknown */
+uint64_t seep_status_cost_ns(void); /* spent on samples and their ends so far, estimated; 0 unknown */
+/* A moment with a name, by the program. */
+void seep_mark_now(const char *name);
 
 #define SEEP_FLOAT_FLAGS 0x3fu /* of MXCSR: exceptions that were raised */
 /* The slow path computes with doubles: it must neither see nor change the program's rounding mode and exception

@@ -1,13 +1,16 @@
 /*
  * When to sample: a Poisson process over allocated bytes. Each thread counts down to its next sampling point, drawn
  * from the exponential distribution with mean `period`; a block that holds the point is sampled, which happens with
- * probability 1 − e^(−size/period). The process has no memory, so a new draw is right after each sample, when the
- * period changes, in a new thread and in a forked child.
+ * probability 1 − e^(−size/period). The process has no memory, so a new draw is right after each sample, in a new
+ * thread, and wherever what has passed is known to hold no point. But a draw that was made is honoured: when the period
+ * changes, or in a forked child, the block that holds the old point is sampled with the period that this was drawn
+ * with. To draw anew because it was reached would throw away every such point, and with it a period's worth of bytes.
  */
 #include <elf.h>
 #include <sys/auxv.h>
 #include <time.h>
 
+#include "recorder/peak.h"
 #include "recorder/recorder.h"
 #include "recorder/sys.h"
 
@@ -200,18 +203,14 @@ static void arm(struct seep_thread *t, uint64_t period)
 	t->left = t->is_far ? LOOK_ON_THE_WAY_BYTES : (uint64_t)d + 1;
 }
 
-/* Obeys the control word: the only thing that is read back from the file. */
-static void obey_control(void)
+/* The control word is the only thing that is read back from the file. */
+void seep_control_follow(void)
 {
-	uint64_t word, period;
+	uint64_t word = load_relaxed(&seep_words()->control), period;
 	bool is_on;
 
-	if (!seep.is_mirrored)
-		return;
-	word = load_relaxed(&seep_words()->control);
-	if (likely(word == load_relaxed(&seep.control)))
-		return;
-	store_relaxed(&seep.control, word);
+	seep_mark_asked(SEEP_REC_CONTROL_MARKS(word)); /* first, so that nobody finds the word obeyed and no new mark */
+	store_release(&seep.control, word);
 	is_on = (word & SEEP_REC_CONTROL_ON) != 0;
 	period = word & SEEP_REC_MAX_PERIOD;
 	if (!period)
@@ -226,10 +225,27 @@ static void obey_control(void)
 		seep_set_period(period, SEEP_REC_CAUSE_CONTROL);
 }
 
+uint64_t seep_period_above_1(const struct seep_rec_ring *totals)
+{
+	uint64_t period = 1;
+
+	while ((double)period < totals->inuse_bytes / ((double)totals->samples_live + 1) && period < 1ull << 40)
+		period *= 2;
+	return period;
+}
+
+static void obey_control(void)
+{
+	if (unlikely(seep_control_has_changed()))
+		seep_control_follow();
+}
+
 void seep_set_period(uint64_t period, uint32_t cause)
 {
 	uint64_t old = __atomic_exchange_n(&seep.period, period, __ATOMIC_ACQ_REL);
 
+	if (cause != SEEP_REC_CAUSE_BUDGET)
+		store_relaxed(&seep.lowest_period, period);
 	if (old == period)
 		return;
 	if (seep.is_on)
@@ -238,12 +254,14 @@ void seep_set_period(uint64_t period, uint32_t cause)
 		seep_filter_rebuild(seep_samples_each);
 }
 
+/* In a forked child the parent's draw still stands, but what comes after it must not repeat the parent's. */
 static void set_up_thread(struct seep_thread *t)
 {
 	seed_thread(t);
 	t->fork_count = seep.fork_count;
 	seep_walking(t)->thread = (struct seep_walk_thread){ 0 };
-	arm(t, load_relaxed(&seep.period));
+	if (t->period == 0)
+		arm(t, load_relaxed(&seep.period));
 }
 
 /* Called with `size` ≥ left, or with period 1; returns the period that the block is sampled at, 0 if it is not. */
@@ -258,16 +276,18 @@ static uint64_t decide(struct seep_thread *t, uint64_t size)
 	}
 	if (unlikely(t->period == 0 || t->fork_count != seep.fork_count))
 		set_up_thread(t);
-	if (unlikely(t->period != period || (int64_t)t->left < 0))
+	if (unlikely((int64_t)t->left < 0))
 		arm(t, period);
 	while (unlikely(t->is_far && size >= t->left)) { /* no point so far; what is left of the way has no memory */
 		uint64_t passed = t->left;
 
-		arm(t, period);
+		arm(t, t->period);
 		t->left += passed;
 	}
 	if (t->period > 1 && size < t->left) {
 		t->left -= size;
+		if (t->period != period) /* no point up to the end of this block */
+			arm(t, period);
 		return 0;
 	}
 	drawn_at = t->period;

@@ -5,6 +5,7 @@
  * ordered by the program itself (it cannot free a block before it has it, nor get it again before it freed it). So only
  * operations on different addresses run at once, and each needs only an atomic claim of its place.
  */
+#include "recorder/peak.h"
 #include "recorder/recorder.h"
 
 /* ---- slots ---- */
@@ -91,27 +92,29 @@ static void lose(const struct seep_block *b)
 	double p = seep_probability(b->size, b->period);
 
 	seep_reason(SEEP_REC_WHY_SAMPLES_FULL);
+	seep_stack_lose(b);
 	seep_lost(SEEP_REC_LOST_SAMPLES, 1);
 	seep_lost(SEEP_REC_LOST_SAMPLES_WEIGHT, (uint64_t)((double)b->size / p + 0.5));
 }
 
 /* The order matters: visible in the index first, then the filter (filter.c says why). */
-void seep_put_back(const struct seep_block *b)
+bool seep_put_back(const struct seep_block *b)
 {
 	uint32_t slot = slot_fill(b);
 
 	if (!slot) {
 		lose(b);
-		return;
+		return false;
 	}
 	if (!seep_index_insert(b->addr, slot - 1)) {
 		store_relaxed(&seep.samples[slot - 1].checksum, 0ull);
 		slot_give(slot - 1);
 		lose(b);
-		return;
+		return false;
 	}
 	seep_filter_add(b->addr);
 	slot_mirror(slot - 1);
+	return true;
 }
 
 /*
@@ -131,33 +134,32 @@ static void double_period_if_full(void)
 		return;
 	if (period == 1) {
 		seep_stack_totals(&totals);
-		while ((double)period < totals.inuse_bytes / ((double)totals.samples_live + 1) && period < 1ull << 40)
-			period *= 2;
+		period = seep_period_above_1(&totals);
 	}
 	seep_reason(SEEP_REC_WHY_PERIOD_DOUBLED);
 	seep_set_period(period * 2, SEEP_REC_CAUSE_FULL);
 }
 
 /*
- * One sample in 16 is timed; the clock itself would be a good part of the cost in exact mode. What took longer than
- * OUTLIER_NS was interrupted by the scheduler: that time is not ours.
+ * One sample in 16 is timed, and one end of a sample in 16; the clock itself would be a good part of the cost in exact
+ * mode. What took longer than OUTLIER_NS was interrupted by the scheduler: that time is not ours.
  */
 #define OUTLIER_NS 64000u
 #define EVERY 16u
 
-static uint64_t cost_begin(struct seep_thread *t)
+static uint64_t cost_begin(uint32_t *tick)
 {
-	return t->tick++ % EVERY ? 0 : seep_clock_ns(1);
+	return (*tick)++ % EVERY ? 0 : seep_clock_ns(1);
 }
 
-static void cost_end(uint64_t begin)
+static void cost_end(struct seep_cost *cost, uint64_t begin)
 {
 	uint64_t took = begin ? seep_clock_ns(1) - begin : UINT64_MAX;
 
 	if (took > OUTLIER_NS)
 		return;
-	add_relaxed(&seep.cost_sum_ns, took);
-	add_relaxed(&seep.nr_costs, 1);
+	add_relaxed(&cost->sum_ns, took);
+	add_relaxed(&cost->nr, 1);
 }
 
 /* Counts that no figure depends on are added up per thread: what a thread has not handed over when it ends is lost. */
@@ -201,10 +203,11 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 	struct seep_turn turn;
 	bool has_turn = seep_turn_begin(t, &turn);
 	uint64_t float_state, begin, now;
+	int64_t bytes;
 
 	seep_index_prefetch(b->addr); /* it comes while the stack is walked */
 	float_state = seep_float_enter();
-	begin = cost_begin(t);
+	begin = cost_begin(&t->tick);
 	now = seep_now_us();
 	b->birth_us = now;
 	if (!b->first_birth_us)
@@ -218,14 +221,23 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 	 * malloc. */
 	if (load_relaxed(&seep_filter[seep_filter_slot(b->addr)]))
 		seep_forget(b->addr);
-	seep_stack_book(b->stack, b, false, now);
-	seep_put_back(b);
+	bytes = seep_stack_book(b->stack, b, false, now);
+	if (seep_put_back(b) && b->kind == SEEP_REC_KIND_HEAP)
+		seep_peak_add(bytes);
 	double_period_if_full();
 	seep_tick(now);
-	cost_end(begin);
+	cost_end(&seep.costs[0], begin);
 	seep_float_leave(float_state);
 	if (likely(has_turn))
 		seep_turn_end(t, &turn);
+}
+
+static void follow_control(void)
+{
+	uint64_t float_state = seep_float_enter();
+
+	seep_control_follow();
+	seep_float_leave(float_state);
 }
 
 bool seep_take(const void *addr, struct seep_block *out)
@@ -236,6 +248,8 @@ bool seep_take(const void *addr, struct seep_block *out)
 	if (!seep.index)
 		return false;
 	seep_fork_check();
+	if (unlikely(seep_control_has_changed()))
+		follow_control();
 	entry = seep_index_find(addr, &slot);
 	if (!entry)
 		return false;
@@ -251,6 +265,7 @@ bool seep_take(const void *addr, struct seep_block *out)
 		                    .nr_reallocs = s->nr_reallocs,
 		                    .kind = s->kind,
 		                    .entry = s->entry };
+	seep_before_change(out->stack, out->kind, true); /* while the file still has it live */
 	store_release(entry, 0u);
 	slot_mirror_empty(slot);
 	store_relaxed(&seep.samples[slot].checksum, 0ull);
@@ -261,19 +276,25 @@ bool seep_take(const void *addr, struct seep_block *out)
 void seep_book_free(const struct seep_block *b)
 {
 	uint64_t float_state = seep_float_enter(), now = seep_now_us();
+	int64_t bytes;
 
-	seep_stack_book(b->stack, b, true, now);
+	bytes = seep_stack_book(b->stack, b, true, now);
+	if (b->kind == SEEP_REC_KIND_HEAP)
+		seep_peak_add(-bytes);
 	seep_tick(now);
 	seep_float_leave(float_state);
 }
 
 void seep_forget(const void *addr)
 {
+	uint64_t begin = cost_begin(&seep_self.free_tick);
 	struct seep_block b;
 
 	__builtin_prefetch((const char *)addr - 16); /* what most allocators read first when they get it back */
-	if (seep_take(addr, &b))
-		seep_book_free(&b);
+	if (!seep_take(addr, &b))
+		return;
+	seep_book_free(&b);
+	cost_end(&seep.costs[1], begin);
 }
 
 void seep_samples_each(void (*add)(const void *p))

@@ -8,7 +8,9 @@
  */
 #include "recorder/arena.h"
 #include "recorder/lock.h"
+#include "recorder/peak.h"
 #include "recorder/recorder.h"
+#include "recorder/trail.h"
 
 #define FIRST_HISTORY_INTERVAL_US 1000000ull
 
@@ -167,7 +169,7 @@ void seep_stacks_init(void)
 	seep.nr_stacks = 2;
 }
 
-/* ---- history: in-use of one stack at ring points; only who holds the stack's mirror lock comes here ---- */
+/* ---- in-use of one stack over time; only who holds the stack's lock comes here ---- */
 
 static void history_halve(struct seep_rec_history *h)
 {
@@ -179,8 +181,8 @@ static void history_halve(struct seep_rec_history *h)
 	h->interval_us *= 2;
 }
 
-/* Points that have passed since the last call get the value that held until now (`before`). */
-static void history_advance(uint32_t stack, float before, uint64_t now_us)
+/* Points that have passed since the last call get the value that held until now. Returns when the next is due. */
+static uint64_t history_advance(uint32_t stack, float before, uint64_t now_us)
 {
 	struct seep_rec_history *h = &seep.histories[stack];
 	uint64_t due;
@@ -196,9 +198,26 @@ static void history_advance(uint32_t stack, float before, uint64_t now_us)
 	}
 	while (h->nr_points < due)
 		h->inuse_bytes[h->nr_points++] = before;
-	seep.truths[stack].history_due_us = (h->nr_points + 1) * h->interval_us;
 	if (seep.is_mirrored)
 		seep_mirror(seep_where(SEEP_REC_SEC_HISTORY, stack), h, sizeof(*h));
+	return (h->nr_points + 1) * h->interval_us;
+}
+
+static void trail_mirror(uint32_t stack)
+{
+	if (seep.is_mirrored)
+		seep_mirror(seep_where(SEEP_REC_SEC_TRAIL, stack), &seep.trails[stack], sizeof(seep.trails[stack]));
+}
+
+static void points_advance(uint32_t stack, uint64_t now_us)
+{
+	float before = (float)seep_stack_inuse(stack).bytes;
+	uint64_t due = history_advance(stack, before, now_us), trail_due;
+
+	seep.trails[stack].stack = stack;
+	trail_due = seep_trail_advance(&seep.trails[stack], now_us, before);
+	trail_mirror(stack);
+	seep.truths[stack].points_due_us = due < trail_due ? due : trail_due;
 }
 
 /* ---- counters ---- */
@@ -236,11 +255,14 @@ static struct event event_of(const struct seep_block *b, bool is_free, uint64_t 
 	return e;
 }
 
-static void add_to_sums(struct seep_rec_counters *c, const struct event *e)
+static void add_to_sums(struct seep_stack_truth *t, const struct event *e)
 {
+	struct seep_rec_counters *c = &t->sums;
+
 	if (e->is_free) {
 		c->freed_objects += e->objects;
 		c->freed_bytes += e->bytes;
+		t->freed_bytes_var += e->bytes_var;
 		c->nr_freed++;
 		c->lifetimes[e->bucket]++;
 		return;
@@ -258,6 +280,8 @@ static void add_to_side(struct seep_stack_side *s, const struct event *e)
 	if (e->is_free) {
 		add_double(&s->freed_objects, e->objects);
 		add_double(&s->freed_bytes, e->bytes);
+		if (e->bytes_var > 0)
+			add_double(&s->freed_bytes_var, e->bytes_var);
 		add_relaxed(&s->nr_freed, 1);
 		add_relaxed(&s->lifetimes[e->bucket], 1);
 		return;
@@ -269,14 +293,18 @@ static void add_to_side(struct seep_stack_side *s, const struct event *e)
 	add_relaxed(&s->nr_alloc, 1);
 }
 
-static void take_side(struct seep_rec_counters *c, struct seep_stack_side *s)
+static void take_side(struct seep_stack_truth *t)
 {
+	struct seep_rec_counters *c = &t->sums;
+	struct seep_stack_side *s = &t->side;
+
 	c->alloc_objects += take_double(&s->alloc_objects);
 	c->alloc_bytes += take_double(&s->alloc_bytes);
 	c->alloc_objects_var += take_double(&s->alloc_objects_var);
 	c->alloc_bytes_var += take_double(&s->alloc_bytes_var);
 	c->freed_objects += take_double(&s->freed_objects);
 	c->freed_bytes += take_double(&s->freed_bytes);
+	t->freed_bytes_var += take_double(&s->freed_bytes_var);
 	c->nr_alloc += take_u32(&s->nr_alloc);
 	c->nr_freed += take_u32(&s->nr_freed);
 	for (uint32_t i = 0; i < SEEP_REC_NR_LIFETIMES; i++)
@@ -300,7 +328,7 @@ static void write_and_unlock(uint32_t stack, uint32_t mine)
 
 	counters_write(stack);
 	while (unlikely(seep_lock_release(&t->lock, mine))) {
-		take_side(&t->sums, &t->side);
+		take_side(t);
 		counters_write(stack);
 	}
 }
@@ -323,6 +351,23 @@ static struct seep_rec_counters sums_of(uint32_t stack)
 	for (uint32_t i = 0; i < SEEP_REC_NR_LIFETIMES; i++)
 		c.lifetimes[i] += load_relaxed(&t->side.lifetimes[i]);
 	return c;
+}
+
+static struct seep_inuse inuse_by(uint32_t stack, const struct seep_rec_counters *c)
+{
+	const struct seep_stack_truth *t = &seep.truths[stack];
+	double freed_var = t->freed_bytes_var + to_double(load_relaxed(&t->side.freed_bytes_var));
+
+	return (struct seep_inuse){ c->alloc_bytes - c->freed_bytes - to_double(load_relaxed(&t->lost_bytes)),
+		                    c->alloc_objects - c->freed_objects - to_double(load_relaxed(&t->lost_objects)),
+		                    c->alloc_bytes_var - freed_var };
+}
+
+struct seep_inuse seep_stack_inuse(uint32_t stack)
+{
+	struct seep_rec_counters c = sums_of(stack);
+
+	return inuse_by(stack, &c);
 }
 
 static void write_with_side(uint32_t stack, const struct event *e)
@@ -363,21 +408,22 @@ static void write_for_holder(uint32_t stack, const struct event *e)
 	store_release(&t->helper, 0u);
 }
 
-void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us)
+int64_t seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
 	struct event e = event_of(b, is_free, now_us);
 	uint32_t mine;
 
+	seep_before_change(stack, b->kind, is_free);
 	if (likely(seep_lock_try(&t->lock, &mine))) {
-		if (unlikely(now_us >= t->history_due_us))
-			history_advance(stack, (float)(t->sums.alloc_bytes - t->sums.freed_bytes), now_us);
-		add_to_sums(&t->sums, &e);
+		if (unlikely(now_us >= t->points_due_us))
+			points_advance(stack, now_us);
+		add_to_sums(t, &e);
 		write_and_unlock(stack, mine);
 	} else {
 		add_to_side(&t->side, &e); /* before telling, so that it is there when the holder looks */
 		if (seep_lock_or_tell(&t->lock, &mine)) {
-			take_side(&t->sums, &t->side);
+			take_side(t);
 			write_and_unlock(stack, mine);
 		} else {
 			write_for_holder(stack, &e);
@@ -385,25 +431,37 @@ void seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, u
 	}
 	if (seep.is_mirrored)
 		store_relaxed(&seep_words()->heartbeat_us, now_us);
+	return (int64_t)(e.bytes + 0.5);
 }
 
-void seep_stack_totals(struct seep_rec_ring *out)
+void seep_stack_lose(const struct seep_block *b)
 {
-	uint32_t nr = load_acquire(&seep.nr_stacks);
+	struct event e = event_of(b, false, b->birth_us);
+
+	add_double(&seep.truths[b->stack].lost_objects, e.objects);
+	add_double(&seep.truths[b->stack].lost_bytes, e.bytes);
+}
+
+uint32_t seep_stack_totals(struct seep_rec_ring *out)
+{
+	uint32_t nr = load_acquire(&seep.nr_stacks), nr_freed = 0;
 
 	*out = (struct seep_rec_ring){ .period = seep.period };
 	for (uint32_t i = 0; i < nr; i++) {
 		struct seep_rec_counters c = sums_of(i);
+		struct seep_inuse inuse = inuse_by(i, &c);
 
+		nr_freed += c.nr_freed;
 		out->samples_live += c.nr_alloc - c.nr_freed;
 		if (seep.stacks[i].kind == SEEP_REC_KIND_HEAP) {
-			out->inuse_bytes += c.alloc_bytes - c.freed_bytes;
-			out->inuse_objects += c.alloc_objects - c.freed_objects;
+			out->inuse_bytes += inuse.bytes;
+			out->inuse_objects += inuse.objects;
 			out->alloc_bytes += c.alloc_bytes;
 		} else if (seep.stacks[i].kind == SEEP_REC_KIND_MMAP) {
-			out->mmap_bytes += c.alloc_bytes - c.freed_bytes;
+			out->mmap_bytes += inuse.bytes;
 		}
 	}
+	return nr_freed;
 }
 
 void seep_stacks_mirror_all(void)
@@ -416,12 +474,16 @@ void seep_stacks_mirror_all(void)
 
 		stack_mirror(i);
 		if ((t->sums.nr_alloc || t->side.nr_alloc) && seep_lock_or_tell(&t->lock, &mine)) {
-			take_side(&t->sums, &t->side);
+			take_side(t);
 			write_and_unlock(i, mine);
 		}
 		if (seep.is_mirrored && seep.histories[i].interval_us)
 			seep_mirror(seep_where(SEEP_REC_SEC_HISTORY, i), &seep.histories[i], sizeof(seep.histories[i]));
+		if (seep.trails[i].tick_s)
+			trail_mirror(i);
 	}
+	seep_peak_mirror_all(nr);
+	seep_marks_mirror_all();
 }
 
 /* In a forked child: the threads that held locks are not here. */

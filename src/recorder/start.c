@@ -72,6 +72,9 @@ static bool take_memory(void)
 		{ &seep.stacks, nr_stacks * sizeof(struct seep_rec_stack) },
 		{ &seep.truths, nr_stacks * sizeof(struct seep_stack_truth) },
 		{ &seep.histories, nr_stacks * sizeof(struct seep_rec_history) },
+		{ &seep.trails, nr_stacks * sizeof(struct seep_rec_trail) },
+		{ &seep.snaps, nr_stacks * sizeof(struct seep_rec_snap) },
+		{ &seep.marks, count_of(SEEP_REC_SEC_MARKS) / 2 * sizeof(struct seep_rec_mark) },
 		{ &seep.stack_hashes, nr_stacks * 4 },
 		{ &seep.stack_table, 4ull << bits_for(nr_stacks * 2) },
 		{ &seep.frames, count_of(SEEP_REC_SEC_FRAMES) * 8 },
@@ -79,7 +82,7 @@ static bool take_memory(void)
 		{ &seep.thread_selfs, count_of(SEEP_REC_SEC_THREADS) * 8 },
 		{ &seep.modules, count_of(SEEP_REC_SEC_MODULES) * sizeof(struct seep_rec_module) },
 		{ &seep.ring, count_of(SEEP_REC_SEC_RING) * sizeof(struct seep_rec_ring) },
-		{ &seep.periods, (count_of(SEEP_REC_SEC_PERIODS) + 1) * sizeof(struct seep_rec_period) },
+		{ &seep.periods, count_of(SEEP_REC_SEC_PERIODS) * sizeof(struct seep_rec_period) },
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -185,7 +188,7 @@ static bool start_recording(void)
 	seep.salt = kernel_random();
 	seep.epoch_monotonic_ns = seep_clock_ns(6 /* CLOCK_MONOTONIC_COARSE */);
 	seep.epoch_realtime_ns = seep_clock_ns(0);
-	seep.period = seep.options.period;
+	seep.period = seep.lowest_period = seep.options.period;
 	seep.is_on = true;
 	seep.control = SEEP_REC_CONTROL_ON | seep.period;
 	seep.status.estimated_since_us = seep.period == 1 ? UINT64_MAX : 0;

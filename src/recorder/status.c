@@ -5,14 +5,19 @@
 #include "recorder/lock.h"
 #include "recorder/recorder.h"
 #include "recorder/sys.h"
+#include "recorder/trail.h"
 
-#define FIRST_RING_INTERVAL_US 1000000ull
+#define TICK_US 1000000ull
 
 uint64_t seep_status_cost_ns(void)
 {
-	uint32_t nr = load_relaxed(&seep.serial) - seep.serial_at_start;
+	uint64_t nr[2] = { load_relaxed(&seep.serial) - seep.serial_at_start, load_relaxed(&seep.nr_freed) };
+	double sum = 0;
 
-	return seep.nr_costs ? (uint64_t)((double)seep.cost_sum_ns / (double)seep.nr_costs * (double)nr) : 0;
+	for (int i = 0; i < 2; i++)
+		if (seep.costs[i].nr)
+			sum += (double)seep.costs[i].sum_ns / (double)seep.costs[i].nr * (double)nr[i];
+	return (uint64_t)sum;
 }
 
 static void status_write(void)
@@ -56,18 +61,15 @@ void seep_reason(uint64_t bits)
 		seep_status_mirror();
 }
 
-/* The history keeps its first entries; when it is full, changes go unnoted but stay in force. */
+/* When the section is full, the first entry stays and the others are overwritten in turn. */
 void seep_period_note(uint64_t period, uint32_t cause)
 {
-	uint32_t i = add_relaxed(&seep.nr_periods, 1);
+	uint32_t cap = (uint32_t)seep.plan.sections[SEEP_REC_SEC_PERIODS].count, nr = add_relaxed(&seep.nr_periods, 1);
+	uint32_t i = nr < cap ? nr : 1 + (nr - cap) % (cap - 1);
 	struct seep_rec_period *p = &seep.periods[i];
 
 	if (period != 1 && seep.status.estimated_since_us == UINT64_MAX)
 		seep.status.estimated_since_us = seep_now_us();
-	if (i >= seep.plan.sections[SEEP_REC_SEC_PERIODS].count) {
-		store_relaxed(&seep.nr_periods, (uint32_t)seep.plan.sections[SEEP_REC_SEC_PERIODS].count);
-		return;
-	}
 	*p = (struct seep_rec_period){ .time_us = seep_now_us(), .period = period, .cause = cause };
 	if (seep.is_mirrored)
 		seep_mirror(seep_where(SEEP_REC_SEC_PERIODS, i), p, sizeof(*p));
@@ -82,34 +84,47 @@ static void ring_mirror(uint32_t i)
 		seep_mirror(seep_where(SEEP_REC_SEC_RING, i), &seep.ring[i], sizeof(seep.ring[i]));
 }
 
-/* Full: every second entry stays and the interval doubles, so the ring always covers the whole life. */
-static void ring_halve(uint32_t cap)
+/* Into the oldest place of its level, so that the section reaches back the further, the coarser (§10.1). */
+static void ring_put(uint32_t level, const struct seep_rec_ring *entry)
 {
-	for (uint32_t i = 0; i < cap / 2; i++) {
-		seep.ring[i] = seep.ring[2 * i + 1];
-		ring_mirror(i);
-	}
-	for (uint32_t i = cap / 2; i < cap; i++) {
-		seep.ring[i] = (struct seep_rec_ring){ 0 };
-		if (seep.is_mirrored)
-			((struct seep_rec_ring *)(void *)(seep.file + seep_where(SEEP_REC_SEC_RING, i)))->checksum = 0;
-	}
-	seep.nr_ring = cap / 2;
-	seep.ring_interval_us *= 2;
+	uint32_t size = (uint32_t)seep.plan.sections[SEEP_REC_SEC_RING].count / SEEP_REC_TRAIL_LEVELS;
+	uint32_t i = level * size + seep.ring_nr[level]++ % size;
+
+	seep.ring[i] = *entry;
+	ring_mirror(i);
 }
 
-static void ring_add(uint64_t now_us)
+static void budget_look(const struct seep_rec_ring *totals, uint64_t now_us)
 {
-	uint32_t cap = (uint32_t)seep.plan.sections[SEEP_REC_SEC_RING].count;
+	uint64_t period = load_relaxed(&seep.period), next;
 
-	if (seep.nr_ring >= cap)
-		ring_halve(cap);
-	seep_stack_totals(&seep.ring[seep.nr_ring]);
-	seep.ring[seep.nr_ring].time_us = now_us;
-	ring_mirror(seep.nr_ring++);
-	if (!seep.ring_interval_us)
-		seep.ring_interval_us = FIRST_RING_INTERVAL_US;
-	store_relaxed(&seep.ring_due_us, (now_us / seep.ring_interval_us + 1) * seep.ring_interval_us);
+	if (!seep.options.budget_ppm || !load_relaxed(&seep.is_on))
+		return;
+	next = seep_budget_step(&seep.budget, (uint32_t)seep.options.budget_ppm, now_us, seep_status_cost_ns(), period,
+	                        load_relaxed(&seep.lowest_period));
+	if (period == 1 && next > period)
+		next *= seep_period_above_1(totals);
+	if (next != period)
+		seep_set_period(next, SEEP_REC_CAUSE_BUDGET);
+}
+
+static void ring_add(uint64_t now_us, bool is_last)
+{
+	uint64_t tick = now_us / TICK_US;
+	struct seep_rec_ring entry;
+	uint32_t nr_freed = seep_stack_totals(&entry);
+
+	entry.time_us = now_us;
+	seep.nr_freed += nr_freed - seep.nr_freed_seen;
+	seep.nr_freed_seen = nr_freed;
+	/* The start is of the highest level, the end of the lowest: nothing comes after it. */
+	ring_put(is_last                 ? 0
+	         : seep.ring_due_us == 0 ? SEEP_REC_TRAIL_LEVELS - 1
+	                                 : seep_trail_level(seep.ring_tick, tick),
+	         &entry);
+	seep.ring_tick = tick;
+	store_relaxed(&seep.ring_due_us, (tick + 1) * TICK_US);
+	budget_look(&entry, now_us);
 }
 
 static void ring_unlock(uint32_t mine)
@@ -125,7 +140,7 @@ void seep_tick(uint64_t now_us)
 	if (likely(now_us < load_relaxed(&seep.ring_due_us)) || !seep_lock_or_tell(&seep.ring_lock, &mine))
 		return;
 	if (now_us >= load_relaxed(&seep.ring_due_us)) {
-		ring_add(now_us);
+		ring_add(now_us, false);
 		seep_status_mirror();
 	}
 	ring_unlock(mine);
@@ -135,10 +150,11 @@ void seep_status_mirror_all(void)
 {
 	seep.status_lock = 0;
 	seep.ring_lock = 0;
-	for (uint32_t i = 0; i < seep.nr_periods; i++)
+	for (uint32_t i = 0; i < seep.nr_periods && i < seep.plan.sections[SEEP_REC_SEC_PERIODS].count; i++)
 		seep_mirror(seep_where(SEEP_REC_SEC_PERIODS, i), &seep.periods[i], sizeof(seep.periods[i]));
-	for (uint32_t i = 0; i < seep.nr_ring; i++)
-		ring_mirror(i);
+	for (uint32_t i = 0; i < seep.plan.sections[SEEP_REC_SEC_RING].count; i++)
+		if (seep.ring[i].period)
+			ring_mirror(i);
 	seep_status_mirror();
 }
 
@@ -160,7 +176,7 @@ void seep_mark_exit(void)
 	float_state = seep_float_enter();
 	store_relaxed(&seep.status.exit_us, seep_now_us() ? seep_now_us() : 1);
 	if (seep_lock_or_tell(&seep.ring_lock, &mine)) {
-		ring_add(seep_now_us());
+		ring_add(seep_now_us(), true);
 		ring_unlock(mine);
 	}
 	__atomic_fetch_or(&seep.status.reasons, (uint64_t)SEEP_REC_WHY_EXITED, __ATOMIC_RELAXED);

@@ -449,7 +449,7 @@ static inline void seep_rec_sum_add(struct seep_rec_sum *sum, uint64_t word, uin
 	__extension__ unsigned __int128 product;
 
 	sum->key += 0xa0761d6478bd642full;
-	product = (unsigned __int128)(word ^ sum->key) * (second ^ sum->other);
+	product = __extension__(unsigned __int128)(word ^ sum->key) * (second ^ sum->other);
 	sum->h += (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 

@@ -1,0 +1,183 @@
+/*
+ * Order is everything here, because the file must be right whenever we are killed, and nobody waits:
+ *
+ * - The peak's end is in the words before any stack changes. Killed in between: all stacks are as at the peak.
+ * - A stack's snap is written before its counters, and before its sample is emptied. Killed before the snap: unchanged.
+ *   After it: the snap counts.
+ * - More than ever is in use: told last, when the new block stands in the file. Killed before: the old peak stands.
+ * - A mark's number is in the words before any stack changes.
+ *
+ * Whoever finds a new era makes sure that the words show it, so a thread that lost its processor in mid-change holds up
+ * nobody. What is counted on the wrong side is one event of each other thread that was under way; and if a thread loses
+ * its processor between claiming a snap and writing it, and the process is killed before it is back, that stack's snap.
+ */
+#include "recorder/peak.h"
+
+#define MARK_SHIFT 32
+#define MARK_COUNT_BITS 8
+#define PEAK_BITS 0xffffffffull
+#define NEXT_PEAK 2u
+
+/* The words in the file; again, if the era moved on meanwhile: the last one to write has seen the last era. */
+static void show(void)
+{
+	uint64_t era;
+
+	do {
+		era = load_acquire(&seep.era);
+		if (seep.is_mirrored) {
+			struct seep_rec_words *w = seep_words();
+			double bytes = (double)load_relaxed(&seep.peak_bytes);
+			uint64_t bits;
+
+			__builtin_memcpy(&bits, &bytes, 8);
+			__atomic_store_n((uint64_t *)(void *)&w->peak_bytes, bits, __ATOMIC_RELAXED);
+			store_relaxed(&w->peak_us, load_relaxed(&seep.peak_us));
+			store_release(&w->peak, era & PEAK_BITS);
+			store_release(&w->mark, era >> MARK_SHIFT);
+		}
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	} while (load_relaxed(&seep.era) != era);
+	store_release(&seep.era_shown, era);
+}
+
+void seep_peak_end(void)
+{
+	uint64_t era = load_relaxed(&seep.era), now = seep_now_us(), float_state = seep_float_enter();
+
+	while (!(era & SEEP_REC_PEAK_FALLEN)) {
+		uint64_t peak = (uint32_t)((era + NEXT_PEAK) | SEEP_REC_PEAK_FALLEN);
+
+		store_relaxed(&seep.peak_us, now);
+		if (cas(&seep.era, &era, (era & ~PEAK_BITS) | peak)) {
+			show();
+			break;
+		}
+	}
+	seep_float_leave(float_state);
+}
+
+void seep_peak_add(int64_t by)
+{
+	int64_t now = add_relaxed(&seep.heap_bytes, by) + by, most = load_relaxed(&seep.peak_bytes);
+	uint64_t era;
+
+	while (now > most)
+		if (cas(&seep.peak_bytes, &most, now)) {
+			era = load_relaxed(&seep.era);
+			while (era & SEEP_REC_PEAK_FALLEN)
+				if (cas(&seep.era, &era, era & ~(uint64_t)SEEP_REC_PEAK_FALLEN)) {
+					show();
+					return;
+				}
+			return;
+		}
+}
+
+/* ---- snaps ---- */
+
+static void snap_mirror(uint32_t stack)
+{
+	if (seep.is_mirrored)
+		seep_mirror(seep_where(SEEP_REC_SEC_SNAPS, stack), &seep.snaps[stack], sizeof(seep.snaps[stack]));
+}
+
+static void snap_save(uint32_t stack)
+{
+	struct seep_rec_snap *s = &seep.snaps[stack];
+	uint64_t era = load_acquire(&seep.era), was = load_relaxed(&seep.truths[stack].era);
+	bool is_peak = era & SEEP_REC_PEAK_FALLEN && (era ^ was) & PEAK_BITS, is_mark = (era ^ was) >> MARK_SHIFT;
+	struct seep_inuse now = { 0 };
+
+	if (load_acquire(&seep.era_shown) != era)
+		show();
+	/* Read before it is claimed: whoever changed the stack in this era has tried to claim it before. */
+	if (is_peak || is_mark)
+		now = seep_stack_inuse(stack);
+	if (was == era || !cas(&seep.truths[stack].era, &was, era) || !(is_peak || is_mark))
+		return;
+	s->stack = stack;
+	if (is_peak) {
+		s->peak_nr = (uint32_t)(era & PEAK_BITS) >> 1;
+		s->peak_bytes = now.bytes;
+		s->peak_objects = now.objects;
+		s->peak_bytes_var = (float)now.bytes_var;
+	}
+	if (is_mark) {
+		s->mark_nr = (uint32_t)(era >> (MARK_SHIFT + MARK_COUNT_BITS));
+		s->mark_bytes = now.bytes;
+		s->mark_objects = now.objects;
+		s->mark_bytes_var = (float)now.bytes_var;
+	}
+	snap_mirror(stack);
+}
+
+/* Frees come here with the program's floating-point state. */
+void seep_snap_save(uint32_t stack)
+{
+	uint64_t float_state = seep_float_enter();
+
+	snap_save(stack);
+	seep_float_leave(float_state);
+}
+
+void seep_peak_mirror_all(uint32_t nr_stacks)
+{
+	show();
+	for (uint32_t i = 0; i < nr_stacks; i++)
+		if (seep.snaps[i].peak_nr || seep.snaps[i].mark_nr)
+			snap_mirror(i);
+}
+
+/* ---- marks ---- */
+
+/* The next mark, under `count`; unless `is_asked` and the last one has this count already. */
+static void begin_mark(uint32_t count, bool is_asked)
+{
+	uint64_t era = load_relaxed(&seep.era), next;
+
+	do {
+		uint64_t mark = era >> MARK_SHIFT, nr = (mark >> MARK_COUNT_BITS) + 1;
+
+		if (!is_asked)
+			count = (uint32_t)(mark & 0xff);
+		else if ((mark & 0xff) == count)
+			return;
+		/* 24 bits of number; 0 is "no mark yet", also when it comes round. */
+		mark = ((nr & 0xffffff ? nr : 1) << MARK_COUNT_BITS | count) & PEAK_BITS;
+		next = (era & PEAK_BITS) | mark << MARK_SHIFT;
+	} while (!cas(&seep.era, &era, next));
+	show();
+}
+
+void seep_mark_asked(uint32_t count)
+{
+	begin_mark(count, true);
+}
+
+static void mark_mirror(uint32_t i)
+{
+	if (seep.is_mirrored)
+		seep_mirror(seep_where(SEEP_REC_SEC_MARKS, i), &seep.marks[i], sizeof(seep.marks[i]));
+}
+
+void seep_mark_now(const char *name)
+{
+	uint32_t half = (uint32_t)seep.plan.sections[SEEP_REC_SEC_MARKS].count / 2;
+	uint32_t i = add_relaxed(&seep.nr_marks, 1) % half;
+	struct seep_rec_mark m = { .time_us = seep_now_us(), .by = SEEP_REC_MARK_BY_PROGRAM };
+
+	for (size_t n = 0; name && n < sizeof(m.name) && name[n]; n++)
+		m.name[n] = name[n];
+	seep.marks[i] = m;
+	mark_mirror(i);
+	begin_mark(0, false);
+}
+
+void seep_marks_mirror_all(void)
+{
+	uint32_t half = (uint32_t)seep.plan.sections[SEEP_REC_SEC_MARKS].count / 2;
+
+	for (uint32_t i = 0; i < half && i < load_relaxed(&seep.nr_marks); i++)
+		mark_mirror(i);
+}
