@@ -5,18 +5,24 @@ set -eu
 folder=$(dirname "$1")
 expand() {
 	awk -v folder="$folder" '
-	/^@include / {
-		file = folder "/" $2
+	function include(file, line, status) {
 		while ((status = (getline line < file)) > 0)
-			print line
+			take(line)
 		if (status < 0) {
 			print "expand.sh: cannot read " file > "/dev/stderr"
 			exit 1
 		}
 		close(file)
-		next
 	}
-	{ print }' "$1"
+	function take(line, words) {
+		if (line !~ /^@include /)
+			print line
+		else {
+			split(line, words, " ")
+			include(folder "/" words[2])
+		}
+	}
+	{ take($0) }' "$1"
 }
 if [ $# -gt 1 ]; then
 	expand "$1" | "$2"

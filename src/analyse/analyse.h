@@ -15,6 +15,8 @@ struct seep_analyse_options {
 	bool all_frames;   /* false: allocator, container and runtime frames at the leaf fold into the first user frame,
 	                      and   those at the root are left out */
 	double outlived_s; /* threshold of the "outlived" share; 0: 60 */
+	double period;     /* mean bytes between samples: what rows without a sample may hide */
+	bool only_changes; /* rows whose change in `type` is within its error are hidden and counted */
 	double min_value;  /* rows with |cum| below are hidden and counted, as are rows of 0 */
 };
 
@@ -23,6 +25,9 @@ struct seep_figure {
 	double value, variance;
 	uint64_t nr;    /* samples it stands on; 0 with variance 0: exact */
 	double largest; /* largest deviation (root of variance) that one of them brings; 0 unknown */
+	/* Of a difference, the part that was taken off: value, variance and nr are of both, these are of it. */
+	double taken, taken_variance, taken_largest;
+	uint64_t taken_nr;
 };
 /*
  * 95 % interval of a figure; [value, value] when exact. Nothing seen (value, variance and nr 0) at `period` > 1: [0, 3
@@ -33,10 +38,17 @@ struct seep_figure {
  * in 95 %). Both become ± 1.96 √variance as nr grows. Below 20 samples, or where few of many samples bring the
  * variance, the exact Poisson interval, for weighted sums in Fay and Feuer's form; for bytes it leaves room for a small
  * block that was not seen, even where those seen were certain to be.
- * What no sample shows no interval covers: counts of a stack that mixes sizes over decades can be far off, since
- * a 16-byte block stands for 256 times as many as a 4 KiB one and is seen as rarely. Its bytes are not affected.
+ * The interval of a difference is made of those of its two parts, each with its own shape (Zou and Donner,
+ * "Construction of confidence limits about effect measures", Statistics in Medicine 27 (2008): the squares of distances
+ * add up). What no sample shows no interval covers: counts of a stack that mixes sizes over decades can be far off,
+ * since a 16-byte block stands for 256 times as many as a 4 KiB one and is seen as rarely. Its bytes are not affected.
  */
 void seep_interval(const struct seep_figure *f, double period, double *low, double *high);
+/*
+ * True when the interval of a difference leaves out 0: a change that is larger than its error. An exact one is, unless
+ * it is 0.
+ */
+bool seep_is_change(const struct seep_figure *f, double period);
 /* *sum += *f. */
 void seep_figure_add(struct seep_figure *sum, const struct seep_figure *f);
 
@@ -45,6 +57,8 @@ struct seep_row {
 	uint32_t line; /* by function: of its lines the one that holds the most; 0 unknown */
 	uint64_t addr; /* address in the ELF file, for SEEP_BY_ADDRESS */
 	bool is_inlined;
+	bool is_label; /* no code: a thread or a heap, as seep_profile_pivot() made it */
+	uint32_t tid;  /* of a thread's; 0 unknown or several */
 	struct seep_figure flat[SEEP_PROFILE_MAX_VALUES], cum[SEEP_PROFILE_MAX_VALUES];
 	double age_median_s;   /* byte-weighted median age of its survivors (flat; cum when it has no flat); NaN
 	                          unknown */

@@ -60,7 +60,7 @@ static void gamma_interval(const struct seep_figure *f, double period, double *l
 	*high = variance / value * gamma_p_inverse(value * value / variance, 0.975);
 }
 
-void seep_interval(const struct seep_figure *f, double period, double *low, double *high)
+static void sum_interval(const struct seep_figure *f, double period, double *low, double *high)
 {
 	double half = Z95 * sqrt(fmax(f->variance, 0));
 
@@ -77,6 +77,48 @@ void seep_interval(const struct seep_figure *f, double period, double *low, doub
 		score_interval(f, low, high);
 }
 
+static double square(double v)
+{
+	return v * v;
+}
+
+static void difference_interval(const struct seep_figure *f, double period, double *low, double *high)
+{
+	struct seep_figure given = { .value = f->value + f->taken,
+		                     .variance = fmax(f->variance - f->taken_variance, 0),
+		                     .nr = f->nr > f->taken_nr ? f->nr - f->taken_nr : 0,
+		                     .largest = f->largest };
+	const struct seep_figure taken = {
+		.value = f->taken, .variance = f->taken_variance, .nr = f->taken_nr, .largest = f->taken_largest
+	};
+	double given_low, given_high, taken_low, taken_high;
+
+	if (!given.nr && f->variance > 0) /* what is left is rounding */
+		given.value = given.variance = 0;
+	sum_interval(&given, period, &given_low, &given_high);
+	sum_interval(&taken, period, &taken_low, &taken_high);
+	*low = f->value - sqrt(square(given.value - given_low) + square(taken_high - taken.value));
+	*high = f->value + sqrt(square(given_high - given.value) + square(taken.value - taken_low));
+}
+
+void seep_interval(const struct seep_figure *f, double period, double *low, double *high)
+{
+	if (f->taken > 0)
+		difference_interval(f, period, low, high);
+	else
+		sum_interval(f, period, low, high);
+}
+
+bool seep_is_change(const struct seep_figure *f, double period)
+{
+	double low, high;
+
+	if (isnan(period))
+		return f->value != 0;
+	seep_interval(f, period, &low, &high);
+	return low > 0 || high < 0;
+}
+
 void seep_figure_add(struct seep_figure *sum, const struct seep_figure *f)
 {
 	sum->value += f->value;
@@ -84,4 +126,9 @@ void seep_figure_add(struct seep_figure *sum, const struct seep_figure *f)
 	sum->nr += f->nr;
 	if (f->largest > sum->largest)
 		sum->largest = f->largest;
+	sum->taken += f->taken;
+	sum->taken_variance += f->taken_variance;
+	sum->taken_nr += f->taken_nr;
+	if (f->taken_largest > sum->taken_largest)
+		sum->taken_largest = f->taken_largest;
 }

@@ -100,6 +100,9 @@ static bool name_row(const struct view *v, const struct view_row *from, struct s
 	to->file = seep_profile_str(p, from->file);
 	to->line = from->line;
 	to->is_inlined = from->is_inlined;
+	to->is_label = from->is_label;
+	if (from->is_label)
+		to->tid = p->lines[p->locations[from->location].first_line].line;
 	to->addr = v->o->by == SEEP_BY_ADDRESS ? addr : 0;
 	to->function = from->name ? seep_profile_str(p, from->name) : nameless(from, to->module, addr, arena);
 	return to->function != NULL;
@@ -107,8 +110,8 @@ static bool name_row(const struct view *v, const struct view_row *from, struct s
 
 struct sorting {
 	const struct seep_row *rows;
+	const uint8_t *is_hidden; /* of each row */
 	uint32_t type;
-	double min_value;
 };
 
 static int compare_descending(double a, double b)
@@ -116,11 +119,13 @@ static int compare_descending(double a, double b)
 	return (a < b) - (a > b);
 }
 
-static bool is_hidden(const struct sorting *s, uint32_t row)
+static bool is_hidden(const struct seep_row *row, const struct seep_analyse_options *o)
 {
-	double cum = fabs(s->rows[row].cum[s->type].value);
+	const struct seep_figure *flat = &row->flat[o->type], *cum = &row->cum[o->type];
 
-	return cum == 0 || cum < s->min_value;
+	if (o->only_changes && !seep_is_change(cum, o->period) && !seep_is_change(flat, o->period))
+		return true;
+	return cum->value == 0 || fabs(cum->value) < o->min_value;
 }
 
 static int compare_rows(const void *a, const void *b, void *data)
@@ -128,7 +133,7 @@ static int compare_rows(const void *a, const void *b, void *data)
 	const struct sorting *s = data;
 	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
 	const struct seep_row *x = &s->rows[i], *y = &s->rows[k];
-	int order = is_hidden(s, i) - is_hidden(s, k);
+	int order = s->is_hidden[i] - s->is_hidden[k];
 
 	if (!order)
 		order = compare_descending(fabs(x->flat[s->type].value), fabs(y->flat[s->type].value));
@@ -147,16 +152,19 @@ static int compare_rows(const void *a, const void *b, void *data)
 static bool place_rows(struct view *v, const struct seep_row *rows, struct seep_table *t, uint32_t *rank)
 {
 	uint32_t *order = calloc(v->nr_rows + 1, sizeof(*order));
-	struct sorting sorting = { rows, v->o->type, v->o->min_value };
+	uint8_t *hidden = calloc(v->nr_rows + 1, 1);
+	struct sorting sorting = { rows, hidden, v->o->type };
 	size_t nr = 0;
 
-	for (uint32_t r = 0; order && r < v->nr_rows; r++) {
+	for (uint32_t r = 0; order && hidden && r < v->nr_rows; r++) {
+		hidden[r] = is_hidden(&rows[r], v->o);
 		rank[r] = SEEP_NO_ID;
 		if (v->rows[r].is_used)
 			order[nr++] = r;
 	}
-	t->rows = order ? seep_arena_alloc(&t->arena, nr + 1, sizeof(*t->rows)) : NULL;
+	t->rows = order && hidden ? seep_arena_alloc(&t->arena, nr + 1, sizeof(*t->rows)) : NULL;
 	if (!t->rows) {
+		free(hidden);
 		free(order);
 		return false;
 	}
@@ -164,9 +172,10 @@ static bool place_rows(struct view *v, const struct seep_row *rows, struct seep_
 	for (size_t i = 0; i < nr; i++) {
 		t->rows[i] = rows[order[i]];
 		rank[order[i]] = (uint32_t)i;
-		t->nr_rows += !is_hidden(&sorting, order[i]);
+		t->nr_rows += !hidden[order[i]];
 	}
 	t->nr_hidden = nr - t->nr_rows;
+	free(hidden);
 	free(order);
 	return true;
 }
@@ -204,7 +213,7 @@ static bool line_rows(const struct view *v, struct seep_row *rows)
 	lines = calloc(v->nr_rows + 1, sizeof(*lines));
 	ok = lines && view_hot_lines(v, lines);
 	for (size_t r = 0; ok && r < v->nr_rows; r++)
-		rows[r].line = lines[r];
+		rows[r].line = rows[r].is_label ? 0 : lines[r];
 	free(lines);
 	return ok;
 }

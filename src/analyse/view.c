@@ -8,6 +8,8 @@
 
 /* A made-up profile may repeat a location with many lines at will; real ones stay far below. */
 #define MAX_STACK_ROWS (1u << 30)
+/* No ELF file has code there, so nothing shares a label's row but the label of the same thread. */
+#define LABEL_ADDR (UINT64_MAX / 2)
 #define CLASS_FOLDABLE 1u
 #define CLASS_START 2u
 #define CLASS_ALLOCATOR 4u
@@ -59,9 +61,9 @@ static uint32_t add_row(struct view *v, struct view_row row, uint64_t addr)
 	flags = class_of(v, row.name, row.module);
 	if (flags == SEEP_NO_ID || !seep_grow(&v->rows, &v->cap_rows, v->nr_rows + 1, sizeof(*v->rows)))
 		return SEEP_NO_ID;
-	row.is_foldable = flags & CLASS_FOLDABLE;
-	row.is_start = flags & CLASS_START;
-	row.is_allocator = flags & CLASS_ALLOCATOR;
+	row.is_foldable = !row.is_label && flags & CLASS_FOLDABLE;
+	row.is_start = !row.is_label && flags & CLASS_START;
+	row.is_allocator = !row.is_label && flags & CLASS_ALLOCATOR;
 	v->rows[v->nr_rows++] = row;
 	return id;
 }
@@ -69,6 +71,11 @@ static uint32_t add_row(struct view *v, struct view_row row, uint64_t addr)
 static uint64_t elf_address(const struct seep_profile *p, const struct seep_location *l)
 {
 	return l->mapping < p->nr_mappings ? l->addr - p->mappings[l->mapping].bias : l->addr;
+}
+
+static uint32_t line_number(const struct seep_profile *p, const struct seep_location *l, uint32_t i)
+{
+	return i < l->nr_lines ? p->lines[l->first_line + i].line : 0;
 }
 
 /* The row of line `i` of a location (a location without lines has one, nameless). */
@@ -79,6 +86,7 @@ static uint32_t row_of_line(struct view *v, uint32_t location, uint32_t i)
 	struct view_row row = { .location = location, .is_inlined = i + 1 < l->nr_lines };
 	bool by_address = v->o->by == SEEP_BY_ADDRESS;
 
+	row.is_label = l->is_label;
 	if (l->mapping < p->nr_mappings)
 		row.module = p->mappings[l->mapping].file;
 	if (i < l->nr_lines) {
@@ -87,14 +95,11 @@ static uint32_t row_of_line(struct view *v, uint32_t location, uint32_t i)
 
 		row.name = f ? f->name : 0;
 		row.file = f ? f->file : 0;
-		row.line = v->o->by == SEEP_BY_FUNCTION ? 0 : line->line;
+		row.line = v->o->by == SEEP_BY_FUNCTION || l->is_label ? 0 : line->line;
 	}
+	if (l->is_label)
+		return add_row(v, row, LABEL_ADDR + line_number(p, l, i));
 	return add_row(v, row, by_address || row.name == 0 ? elf_address(p, l) : 0);
-}
-
-static uint32_t line_number(const struct seep_profile *p, const struct seep_location *l, uint32_t i)
-{
-	return i < l->nr_lines ? p->lines[l->first_line + i].line : 0;
 }
 
 static bool expand_locations(struct view *v)
@@ -175,12 +180,31 @@ static bool is_below_program(const struct view *v, const uint32_t *rows, uint32_
 	       !strncmp(seep_profile_str(v->p, next->name), rust_start, sizeof(rust_start) - 1);
 }
 
+/* A label stands below all that starts the program, which is taken off. */
+static bool add_label_row(struct view *v, uint32_t location, struct view_range *range)
+{
+	size_t at = (size_t)range->first + range->nr;
+
+	if (location >= v->p->nr_locations)
+		return true;
+	if (at == v->nr_stack_rows) {
+		if (!grow_stack_rows(v, 1))
+			return false;
+		v->nr_stack_rows++;
+	}
+	v->stack_rows[at] = v->location_rows[v->of_location[location].first];
+	v->stack_lines[at] = 0;
+	range->nr++;
+	return true;
+}
+
 static bool expand_stack(struct view *v, const struct seep_stack *stack, struct view_range *range)
 {
 	size_t first = v->nr_stack_rows;
-	uint32_t nr_skipped;
+	bool is_labelled = stack->nr && stack->flags & SEEP_STACK_LABELLED;
+	uint32_t nr_skipped, nr_frames = stack->nr - is_labelled;
 
-	for (uint32_t i = 0; i < stack->nr; i++) {
+	for (uint32_t i = 0; i < nr_frames; i++) {
 		uint32_t location = v->p->frames[stack->first + i];
 		const struct view_range *rows;
 
@@ -208,7 +232,7 @@ static bool expand_stack(struct view *v, const struct seep_stack *stack, struct 
 	/* What starts the program or a thread stands below every stack and says nothing. */
 	while (!v->o->all_frames && range->nr > 1 && is_below_program(v, v->stack_rows + range->first, range->nr))
 		range->nr--;
-	return true;
+	return !is_labelled || add_label_row(v, v->p->frames[stack->first + nr_frames], range);
 }
 
 static bool expand_stacks(struct view *v)
@@ -230,6 +254,16 @@ static const uint32_t *sample_counts(const struct seep_profile *p, uint32_t type
 	return !strncmp(name, "alloc", 5) ? p->samples.nr_alloc_samples : p->samples.nr_blocks;
 }
 
+/* A negative row is what was taken off. */
+static void take_off(struct seep_figure *one)
+{
+	one->taken = -one->value;
+	one->taken_variance = one->variance;
+	one->taken_nr = one->nr;
+	one->taken_largest = one->largest;
+	one->largest = 0;
+}
+
 static void sum_type(struct view *v, uint32_t type)
 {
 	const struct seep_samples *s = &v->p->samples;
@@ -242,11 +276,13 @@ static void sum_type(struct view *v, uint32_t type)
 
 		if (s->stack[i] >= v->p->nr_stacks)
 			continue;
-		if (variances) {
+		if (variances && values[i] != 0) {
 			one.variance = variances[i];
 			one.nr = counts ? counts[i] : 0;
 			one.largest = one.nr == 1 ? sqrt(one.variance) : 0;
 		}
+		if (one.value < 0)
+			take_off(&one);
 		seep_figure_add(&v->figures[s->stack[i] * v->p->nr_types + type], &one);
 	}
 }

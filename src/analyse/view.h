@@ -12,7 +12,7 @@
 struct view_row {
 	uint32_t name, file, module, line; /* string ids; name 0: unknown */
 	uint32_t location;                 /* one of its locations, SEEP_NO_ID: the unknown stack */
-	bool is_inlined, is_foldable, is_start, is_allocator;
+	bool is_inlined, is_foldable, is_start, is_allocator, is_label;
 	bool is_used; /* stands in at least one stack */
 };
 

@@ -15,7 +15,7 @@ static const struct cli_option export_options[] = {
 	         "pprof: profile.proto, gzipped (default); folded: a line per\nstack for flame graphs; json"),
 	CLI_WORD('s', "sort", struct reading_options, type, reading_sort_words, "VALUE",
 	         "the value of folded stacks: inuse_space (default),\ninuse_objects, alloc_space or alloc_objects"),
-	READING_ROW_KIND,
+	READING_ROWS_CHOICE,
 	READING_ROW_OUTPUT,
 	CLI_TARGET_ROWS(struct reading_options, target),
 	CLI_END
@@ -29,7 +29,7 @@ static bool is_to_terminal(const struct reading_options *o)
 static enum seep_status write_profile(struct reading *r, struct seep_error *err)
 {
 	switch (r->options->format) {
-	case FORMAT_FOLDED: return seep_folded_write(r->profile, (uint32_t)r->options->type, r->out.stream, err);
+	case FORMAT_FOLDED: return seep_folded_write(r->profile, r->type, r->out.stream, err);
 	case FORMAT_JSON: return seep_json_profile_write(r->profile, r->out.stream, err);
 	default: return seep_pprof_write(r->profile, r->out.stream, err);
 	}
@@ -44,7 +44,7 @@ static int run(const void *options, int nr_operands, char **operands)
 
 	if (o->format == FORMAT_PPROF && is_to_terminal(o))
 		return cli_usage("export", "a gzipped profile is not for a terminal: give -o FILE");
-	rc = reading_open(&r, "export", o, nr_operands, operands);
+	rc = reading_open(&r, "export", o, true, nr_operands, operands);
 	if (rc == CLI_OK)
 		rc = reading_begin_output(&r);
 	if (rc == CLI_OK)

@@ -25,6 +25,7 @@ static int draw(struct reading *r, const char *regex, struct pattern *pattern)
 	int rc;
 
 	r->analyse.min_value = 0;
+	r->analyse.only_changes = false;
 	if (seep_analyse_peek(r->profile, &r->analyse, pattern_match, pattern, &peeks, &err) != SEEP_OK)
 		return cli_fail(NULL, &err);
 	if (pattern_gave_up(pattern))
@@ -47,7 +48,7 @@ static int run(const void *options, int nr_operands, char **operands)
 		return cli_usage("peek", "a REGEX is missing");
 	if (pattern_compile(operands[0], &pattern, &err) != SEEP_OK)
 		return cli_fail(NULL, &err);
-	rc = reading_open(&r, "peek", options, nr_operands - 1, operands + 1);
+	rc = reading_open(&r, "peek", options, true, nr_operands - 1, operands + 1);
 	if (rc == CLI_OK)
 		rc = draw(&r, operands[0], pattern);
 	reading_release(&r);

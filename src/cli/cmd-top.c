@@ -31,7 +31,7 @@ static int draw(struct reading *r)
 static int run(const void *options, int nr_operands, char **operands)
 {
 	struct reading r;
-	int rc = reading_open(&r, "top", options, nr_operands, operands);
+	int rc = reading_open(&r, "top", options, false, nr_operands, operands);
 
 	if (rc == CLI_OK)
 		rc = draw(&r);

@@ -15,6 +15,7 @@ static int draw(struct reading *r)
 	enum seep_status status = SEEP_OK;
 	int rc;
 
+	r->analyse.only_changes = false;
 	r->analyse.min_value = 0; /* small calls are counted where they are hidden */
 	r->report.min_share = r->options->min_value == READING_MIN_UNSET ? LEAST_SHARE : 0;
 	if (seep_analyse_tree(r->profile, &r->analyse, &tree, &err) != SEEP_OK)
@@ -34,7 +35,7 @@ static int draw(struct reading *r)
 static int run(const void *options, int nr_operands, char **operands)
 {
 	struct reading r;
-	int rc = reading_open(&r, "tree", options, nr_operands, operands);
+	int rc = reading_open(&r, "tree", options, true, nr_operands, operands);
 
 	if (rc == CLI_OK)
 		rc = draw(&r);

@@ -65,7 +65,7 @@ static int draw(struct why *w)
 static int run(const void *options, int nr_operands, char **operands)
 {
 	struct why w = { 0 };
-	int rc = reading_open(&w.reading, "why", options, nr_operands, operands);
+	int rc = reading_open(&w.reading, "why", options, true, nr_operands, operands);
 
 	if (rc == CLI_OK)
 		rc = judge(&w);

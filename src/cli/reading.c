@@ -6,32 +6,187 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/pattern.h"
+
 const struct cli_word reading_sort_words[] = { { "inuse_space", SEEP_INUSE_SPACE },
 	                                       { "inuse_objects", SEEP_INUSE_OBJECTS },
 	                                       { "alloc_space", SEEP_ALLOC_SPACE },
 	                                       { "alloc_objects", SEEP_ALLOC_OBJECTS },
 	                                       { NULL, 0 } };
-const struct cli_word reading_by_words[] = {
-	{ "function", SEEP_BY_FUNCTION }, { "line", SEEP_BY_LINE }, { "address", SEEP_BY_ADDRESS }, { NULL, 0 }
-};
+const struct cli_word reading_by_words[] = { { "function", SEEP_BY_FUNCTION }, { "line", SEEP_BY_LINE },
+	                                     { "address", SEEP_BY_ADDRESS },   { "thread", READING_BY_THREAD },
+	                                     { "heap", READING_BY_HEAP },      { NULL, 0 } };
 const struct cli_word reading_frames_words[] = { { "user", false }, { "all", true }, { NULL, 0 } };
-const struct cli_word reading_kind_words[] = { { "heap", SEEP_REC_KIND_HEAP },
-	                                       { "mmap", SEEP_REC_KIND_MMAP },
-	                                       { NULL, 0 } };
 const struct reading_options reading_defaults = {
 	.type = SEEP_INUSE_SPACE,
 	.by = SEEP_BY_FUNCTION,
-	.kind = SEEP_REC_KIND_HEAP,
 	.outlived_s = 60,
 	.min_value = READING_MIN_UNSET,
 	.nr_rows = SEEP_ROWS_DEFAULT,
 };
 
-static const char *word_of(const struct cli_word *words, int value)
+static enum seep_dimension dimension_of(const struct reading_options *o)
 {
-	while (words->word && words->value != value)
-		words++;
-	return words->word ? words->word : "";
+	return o->by == READING_BY_THREAD ? SEEP_BY_THREAD : o->by == READING_BY_HEAP ? SEEP_BY_HEAP : SEEP_BY_CODE;
+}
+
+/* ---- which rows ---- */
+
+static bool is_all_heaps(const struct reading_options *o)
+{
+	return o->by == READING_BY_HEAP && !o->heap;
+}
+
+static const char *heap_of(const struct reading_options *o)
+{
+	return o->heap ? o->heap : is_all_heaps(o) ? "" : "malloc";
+}
+
+/* True when the recording has the heap that is asked for. */
+static bool choose_heaps(const struct seep_recording *r, const struct reading_options *o, struct seep_choice *c)
+{
+	char name[SEEP_HEAP_NAME_MAX];
+	bool has_any = false;
+
+	for (unsigned kind = 0; kind < SEEP_NR_KINDS; kind++) {
+		if (!is_all_heaps(o) && strcmp(seep_recording_heap_name(r, (uint8_t)kind, name), heap_of(o)) != 0)
+			continue;
+		c->kinds[kind] = seep_recording_has_heap(r, (uint8_t)kind);
+		has_any |= c->kinds[kind];
+	}
+	return has_any;
+}
+
+static char *heap_names(const struct seep_recording *r)
+{
+	char *list = cli_strdup(""), *longer, name[SEEP_HEAP_NAME_MAX];
+
+	for (unsigned kind = 0; kind < SEEP_NR_KINDS; kind++) {
+		if (!seep_recording_has_heap(r, (uint8_t)kind))
+			continue;
+		longer =
+			cli_printf("%s%s%s", list, *list ? ", " : "", seep_recording_heap_name(r, (uint8_t)kind, name));
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+static int say_no_heap(const struct reading *r)
+{
+	for (size_t i = 0; i < r->targets.nr; i++) {
+		const struct cli_target *t = &r->targets.items[i];
+		char *names = t->recording ? heap_names(t->recording) : NULL;
+
+		if (names)
+			cli_error("%s: there is no heap '%s' in it, but: %s", t->path, heap_of(r->options), names);
+		else
+			cli_error("%s: this profile tells nothing of a heap '%s'", t->path, heap_of(r->options));
+		free(names);
+	}
+	return CLI_INPUT;
+}
+
+static int load(struct reading *r)
+{
+	struct seep_choice *choices = cli_alloc(r->targets.nr, sizeof(*choices));
+	const struct reading_options *o = r->options;
+	bool has_heap = false;
+	int rc;
+
+	for (size_t i = 0; i < r->targets.nr; i++) {
+		const struct cli_target *t = &r->targets.items[i];
+		struct seep_choice *c = &choices[i];
+
+		c->from = r->window.has_from ? &r->window.from_of[i] : NULL;
+		c->to = r->window.has_to ? &r->window.to_of[i] : NULL;
+		c->with_objects = r->window.with_objects;
+		c->without_alloc = o->thread || o->by == READING_BY_THREAD;
+		has_heap |= t->recording ? choose_heaps(t->recording, o, c)
+		                         : !o->heap || seep_profile_knows(t->profile, SEEP_BY_HEAP);
+	}
+	rc = has_heap ? cli_targets_profile(&r->targets, choices, &r->profile) : say_no_heap(r);
+	free(choices);
+	return rc;
+}
+
+static bool is_of_heap(struct seep_profile *p, size_t row, void *name)
+{
+	return !strcmp(seep_profile_str(p, p->samples.heap[row]), name);
+}
+
+static bool is_of_thread(struct seep_profile *p, size_t row, void *pattern)
+{
+	uint32_t label = seep_profile_label(p, SEEP_BY_THREAD, row);
+
+	return label != SEEP_NO_ID && pattern_match(seep_profile_str(p, label), pattern);
+}
+
+static int lacks(const struct reading *r, const char *what)
+{
+	cli_error("%s: this profile tells nothing of %s", r->targets.items[0].path, what);
+	return CLI_INPUT;
+}
+
+static int filter_threads(struct reading *r)
+{
+	struct seep_error err = { .status = SEEP_OK };
+	struct pattern *pattern = NULL;
+
+	if (pattern_compile(r->options->thread, &pattern, &err) != SEEP_OK)
+		return cli_fail("--thread", &err);
+	seep_profile_filter(r->profile, is_of_thread, pattern);
+	pattern_free(pattern);
+	if (r->profile->samples.nr)
+		return CLI_OK;
+	cli_error("nothing is in use of a thread that matches '%s'", r->options->thread);
+	return CLI_USAGE;
+}
+
+static int choose_rows(struct reading *r, bool with_frames)
+{
+	const struct reading_options *o = r->options;
+	enum seep_dimension by = dimension_of(o);
+	struct seep_error err = { .status = SEEP_OK };
+	int rc = CLI_OK;
+
+	if ((o->thread || by == SEEP_BY_THREAD) && !seep_profile_knows(r->profile, SEEP_BY_THREAD))
+		return lacks(r, "threads");
+	if (by == SEEP_BY_HEAP && !seep_profile_knows(r->profile, SEEP_BY_HEAP))
+		return lacks(r, "heaps");
+	if (o->heap && seep_profile_knows(r->profile, SEEP_BY_HEAP))
+		seep_profile_filter(r->profile, is_of_heap, (void *)(uintptr_t)o->heap);
+	if (o->thread)
+		rc = filter_threads(r);
+	if (rc == CLI_OK && seep_profile_pivot(r->profile, by, with_frames, &err) != SEEP_OK)
+		rc = cli_fail(NULL, &err);
+	return rc;
+}
+
+/* What was freed between is known of each stack, not of each thread. */
+static int check_words(const char *verb, const struct reading_options *o, const struct window *w)
+{
+	if (w->has_from && o->thread)
+		return cli_usage(verb, "--thread: what was freed between two moments is not known by thread");
+	if (w->has_to && (o->type == SEEP_ALLOC_SPACE || o->type == SEEP_ALLOC_OBJECTS))
+		return cli_usage(verb, "--sort: what was allocated is known since the start alone");
+	if ((o->thread || o->by == READING_BY_THREAD) && (o->type == SEEP_ALLOC_SPACE || o->type == SEEP_ALLOC_OBJECTS))
+		return cli_usage(verb, "--sort: what was allocated since the start is not known by thread");
+	return CLI_OK;
+}
+
+/* The profile's type that the words of --sort mean. */
+static int find_type(struct reading *r, const char *verb)
+{
+	static const char *const now[] = { "alloc_objects", "alloc_space", "inuse_objects", "inuse_space" };
+	static const char *const change[] = { "", "", "growth_objects", "growth_space" };
+	const char *name = (r->window.has_from ? change : now)[r->options->type];
+	uint32_t type = seep_profile_find_type(r->profile, name);
+
+	if (type == SEEP_NO_ID && r->window.has_to)
+		return cli_usage(verb, "--sort: objects are known at the start, the peak, the last mark and now alone");
+	r->type = type == SEEP_NO_ID ? (uint32_t)r->options->type : type;
+	return CLI_OK;
 }
 
 /* ---- what stands above the report ---- */
@@ -59,9 +214,27 @@ static const char *state_text(struct seep_arena *arena, const struct cli_end *en
 	return text ? text : "";
 }
 
-static void fill_source(struct reading *reading, const struct cli_target *t, struct seep_source *s)
+static struct seep_estimate inuse_of(const struct seep_recording *r, const struct reading_options *o)
+{
+	struct seep_estimate sum = { .bytes = 0 };
+	char name[SEEP_HEAP_NAME_MAX];
+
+	for (unsigned kind = 0; kind < SEEP_NR_KINDS; kind++) {
+		struct seep_estimate e;
+
+		if (strcmp(seep_recording_heap_name(r, (uint8_t)kind, name), o->heap ? o->heap : "malloc") != 0)
+			continue;
+		e = seep_recording_inuse(r, (uint8_t)kind);
+		sum.bytes += e.bytes;
+		sum.bytes_var += e.bytes_var;
+	}
+	return sum;
+}
+
+static void fill_source(struct reading *reading, size_t i, struct seep_source *s)
 {
 	const struct reading_options *o = reading->options;
+	const struct cli_target *t = &reading->targets.items[i];
 	const struct seep_recording *r = t->recording;
 	struct seep_estimate inuse;
 	struct cli_end end;
@@ -74,7 +247,7 @@ static void fill_source(struct reading *reading, const struct cli_target *t, str
 		return;
 	}
 	cli_end_of(&reading->ends, r, &end);
-	inuse = seep_recording_inuse(r, (uint8_t)o->kind);
+	inuse = inuse_of(r, o);
 	s->name = r->header.name;
 	s->pid = r->header.pid;
 	s->id = cli_end_word(end.how);
@@ -83,8 +256,11 @@ static void fill_source(struct reading *reading, const struct cli_target *t, str
 	s->period = r->status.period;
 	s->is_off = r->words.control && !(r->words.control & SEEP_REC_CONTROL_ON);
 	s->estimated_since_s = estimated_since(r);
-	s->inuse_bytes = inuse.bytes;
-	s->inuse_bytes_stderr = sqrt(inuse.bytes_var);
+	if (!reading->window.has_to) {
+		s->inuse_bytes = inuse.bytes;
+		s->inuse_bytes_stderr = sqrt(inuse.bytes_var);
+	}
+	window_tell(&reading->window, &reading->targets, i, &reading->arena, s);
 }
 
 static struct seep_loss *loss_of(struct reading *r, const struct cli_loss *l)
@@ -153,14 +329,12 @@ static int compare_sources(const void *a, const void *b)
 
 static void fill_head(struct reading *r, const char *verb)
 {
-	const struct reading_options *o = r->options;
-
 	r->sources = cli_alloc(r->targets.nr, sizeof(*r->sources));
 	for (size_t i = 0; i < r->targets.nr; i++)
-		fill_source(r, &r->targets.items[i], &r->sources[i]);
+		fill_source(r, i, &r->sources[i]);
 	qsort(r->sources, r->targets.nr, sizeof(*r->sources), compare_sources);
 	r->head.verb = verb;
-	r->head.kind = word_of(reading_kind_words, o->kind);
+	r->head.heap = heap_of(r->options);
 	r->head.sources = r->sources;
 	r->head.nr_sources = r->targets.nr;
 	fill_losses(r);
@@ -172,30 +346,36 @@ static void fill_options(struct reading *r)
 {
 	const struct reading_options *o = r->options;
 	double min_value = o->min_value == READING_MIN_UNSET ? 0 : (double)o->min_value;
-
+	enum seep_granularity by = dimension_of(o) == SEEP_BY_CODE ? (enum seep_granularity)o->by : SEEP_BY_FUNCTION;
 	double period = longest_period(&r->targets);
 
 	r->head.warnings = (const char *const *)r->targets.warnings;
 	r->head.nr_warnings = r->targets.nr_warnings;
 	r->analyse = (struct seep_analyse_options){
-		.type = (uint32_t)o->type,
-		.by = (enum seep_granularity)o->by,
+		.type = r->type,
+		.by = by,
 		.all_frames = o->all_frames,
 		.outlived_s = o->outlived_s,
 		.min_value = min_value,
+		.period = period,
+		.only_changes = r->window.has_from && !min_value && o->min_value == READING_MIN_UNSET,
 	};
 	r->report = (struct seep_report_options){
-		.type = (uint32_t)o->type,
-		.by = (enum seep_granularity)o->by,
+		.type = r->type,
+		.by = by,
+		.pivot = o->by == READING_BY_THREAD ? "thread"
+		         : o->by == READING_BY_HEAP ? "heap"
+		                                    : NULL,
 		.nr_rows = o->nr_rows > SIZE_MAX ? SIZE_MAX : (size_t)o->nr_rows,
-		.with_errors = o->with_errors && !isnan(period),
+		.with_errors = (o->with_errors || r->window.has_from) && !isnan(period),
 		.outlived_s = o->outlived_s,
 		.period = period,
 		.min_value = min_value,
 	};
 }
 
-int reading_open(struct reading *r, const char *verb, const struct reading_options *o, int nr_words, char **words)
+int reading_open(struct reading *r, const char *verb, const struct reading_options *o, bool with_frames, int nr_words,
+                 char **words)
 {
 	int rc;
 
@@ -203,9 +383,19 @@ int reading_open(struct reading *r, const char *verb, const struct reading_optio
 	r->options = o;
 	seep_arena_init(&r->arena);
 	r->ends.sysroot = o->target.sysroot;
-	rc = cli_targets_resolve(verb, &o->target, nr_words, words, &r->targets);
+	rc = window_parse(verb, &o->window, &r->window);
 	if (rc == CLI_OK)
-		rc = cli_targets_profile(&r->targets, (uint8_t)o->kind, &r->profile);
+		rc = check_words(verb, o, &r->window);
+	if (rc == CLI_OK)
+		rc = cli_targets_resolve(verb, &o->target, nr_words, words, &r->targets);
+	if (rc == CLI_OK)
+		rc = window_find(&r->window, verb, &r->targets);
+	if (rc == CLI_OK)
+		rc = load(r);
+	if (rc == CLI_OK)
+		rc = find_type(r, verb);
+	if (rc == CLI_OK)
+		rc = choose_rows(r, with_frames);
 	if (rc != CLI_OK)
 		return rc;
 	warn_of_holes(r);
@@ -218,6 +408,7 @@ void reading_release(struct reading *r)
 {
 	seep_arena_release(&r->arena);
 	cli_end_sources_release(&r->ends);
+	window_release(&r->window);
 	free(r->sources);
 	free(r->losses);
 	cli_targets_release(&r->targets);

@@ -364,17 +364,13 @@ static enum seep_status new_like(const struct seep_profile *p, struct seep_profi
 }
 
 /* A new profile, which the caller owns. */
-static int unsymbolised(const struct cli_target *target, uint8_t kind, struct seep_profile **out)
+static int unsymbolised(const struct cli_target *target, const struct seep_choice *choice, struct seep_profile **out)
 {
 	struct seep_error err = { .status = SEEP_OK };
 	enum seep_status status;
 
-	if (!target->recording && kind != SEEP_REC_KIND_HEAP) {
-		cli_error("%s: this profile tells nothing of mappings", target->path);
-		return CLI_INPUT;
-	}
 	if (target->recording) {
-		status = seep_recording_profile(target->recording, kind, target->now_s, out, &err);
+		status = seep_recording_profile_of(target->recording, choice, target->now_s, out, &err);
 	} else {
 		status = new_like(target->profile, out, &err);
 		if (status == SEEP_OK)
@@ -395,8 +391,12 @@ static void own(struct cli_targets *t, struct seep_profile *p)
 
 int cli_target_profile(struct cli_targets *t, size_t i, uint8_t kind, struct seep_profile **out)
 {
+	struct seep_choice choice = { .from = NULL };
 	struct seep_profile *p = NULL;
-	int rc = unsymbolised(&t->items[i], kind, &p);
+	int rc;
+
+	choice.kinds[kind] = true;
+	rc = unsymbolised(&t->items[i], &choice, &p);
 
 	if (rc != CLI_OK)
 		return rc;
@@ -407,11 +407,11 @@ int cli_target_profile(struct cli_targets *t, size_t i, uint8_t kind, struct see
 	return rc;
 }
 
-int cli_targets_profile(struct cli_targets *t, uint8_t kind, struct seep_profile **out)
+int cli_targets_profile(struct cli_targets *t, const struct seep_choice *choices, struct seep_profile **out)
 {
 	struct seep_error err = { .status = SEEP_OK };
 	struct seep_profile *all = NULL;
-	int rc = unsymbolised(&t->items[0], kind, &all);
+	int rc = unsymbolised(&t->items[0], &choices[0], &all);
 
 	if (rc != CLI_OK)
 		return rc;
@@ -419,7 +419,7 @@ int cli_targets_profile(struct cli_targets *t, uint8_t kind, struct seep_profile
 	for (size_t i = 1; i < t->nr && rc == CLI_OK; i++) {
 		struct seep_profile *p = NULL;
 
-		rc = unsymbolised(&t->items[i], kind, &p);
+		rc = unsymbolised(&t->items[i], &choices[i], &p);
 		if (rc == CLI_OK && seep_profile_merge(all, p, &err) != SEEP_OK)
 			rc = cli_fail(t->items[i].path, &err);
 		seep_profile_free(p);

@@ -65,7 +65,9 @@ void cli_targets_warn(struct cli_targets *t, const char *fmt, ...) SEEP_PRINTF(2
  * Owned by `t`. CLI_OK, or an exit code after printing why. Every target's processes keep apart in a merged profile.
  */
 SEEP_NODISCARD int cli_target_profile(struct cli_targets *t, size_t i, uint8_t kind, struct seep_profile **out);
-SEEP_NODISCARD int cli_targets_profile(struct cli_targets *t, uint8_t kind, struct seep_profile **out);
+/* `choices`: one for each target, of the same types; a profile that is a file's own is taken as it is. */
+SEEP_NODISCARD int cli_targets_profile(struct cli_targets *t, const struct seep_choice *choices,
+                                       struct seep_profile **out);
 
 /* ---- how a recording's process ended, and what its recording lost (end.c) ---- */
 

@@ -27,6 +27,16 @@ static uint32_t thread_of(const struct seep_profile *p, uint32_t row)
 	return p->samples.thread ? p->samples.thread[row] : 0;
 }
 
+static uint32_t tid_of(const struct seep_profile *p, uint32_t row)
+{
+	return p->samples.tid ? p->samples.tid[row] : 0;
+}
+
+static uint32_t heap_of(const struct seep_profile *p, uint32_t row)
+{
+	return p->samples.heap ? p->samples.heap[row] : 0;
+}
+
 static uint32_t process_of(const struct seep_profile *p, uint32_t row)
 {
 	return p->samples.process ? p->samples.process[row] : 0;
@@ -38,7 +48,11 @@ static int compare_groups(const struct seep_profile *p, uint32_t a, uint32_t b)
 
 	if (!order)
 		order = compare_stacks(p, p->samples.stack[a], p->samples.stack[b]);
-	return order ? order : compare_u32(thread_of(p, a), thread_of(p, b));
+	if (!order)
+		order = compare_u32(heap_of(p, a), heap_of(p, b));
+	if (!order)
+		order = compare_u32(thread_of(p, a), thread_of(p, b));
+	return order ? order : compare_u32(tid_of(p, a), tid_of(p, b));
 }
 
 static int compare_rows(const void *a, const void *b, void *profile)
@@ -84,6 +98,8 @@ bool totals_new(const struct seep_profile *p, struct totals *t)
 		if (!i || compare_groups(p, t->rows[i - 1], row))
 			t->items[t->nr++] = (struct total_row){ .stack = p->samples.stack[row],
 				                                .thread = thread_of(p, row),
+				                                .tid = tid_of(p, row),
+				                                .heap = heap_of(p, row),
 				                                .process = process_of(p, row),
 				                                .first_row = i };
 		add_row(p, &t->items[t->nr - 1], row);

@@ -164,6 +164,10 @@ static bool write_row(struct seep_json *j, const struct seep_profile *p, const s
 		seep_json_u64(j, "process", row->process);
 	if (row->thread)
 		seep_json_str(j, "thread", seep_profile_str(p, row->thread));
+	if (row->tid)
+		seep_json_u64(j, "tid", row->tid);
+	if (row->heap)
+		seep_json_str(j, "heap", seep_profile_str(p, row->heap));
 	write_figures(j, p, row->values, row->variances);
 	if (!isnan(age))
 		seep_json_double(j, "age_median_s", age);

@@ -153,7 +153,7 @@ static bool read_facts(struct parse *in)
 struct sample {
 	double values[SEEP_PROFILE_MAX_VALUES];
 	uint64_t nr_values;
-	uint32_t thread;
+	uint32_t thread, tid, heap;
 	bool is_cut, is_deep;
 };
 
@@ -192,6 +192,7 @@ static bool take_values(struct parse *in, struct wire_field *f, struct sample *s
 
 struct label {
 	uint32_t key, str;
+	uint64_t number;
 };
 
 static bool take_label_field(struct parse *in, struct wire_field *f, void *to)
@@ -201,6 +202,7 @@ static bool take_label_field(struct parse *in, struct wire_field *f, void *to)
 	switch (f->number) {
 	case LABEL_KEY: return parse_text(in, f, &l->key);
 	case LABEL_STR: return parse_text(in, f, &l->str);
+	case LABEL_NUM: return parse_number(in, f, &l->number);
 	default: return true;
 	}
 }
@@ -215,6 +217,10 @@ static bool take_label(struct parse *in, struct wire_field *f, struct sample *s)
 	key = seep_profile_str(in->p, l.key);
 	if (!strcmp(key, LABEL_THREAD))
 		s->thread = l.str;
+	if (!strcmp(key, LABEL_TID) && l.number <= UINT32_MAX)
+		s->tid = (uint32_t)l.number;
+	if (!strcmp(key, LABEL_HEAP))
+		s->heap = l.str;
 	if (!strcmp(key, LABEL_STACK)) {
 		s->is_cut = !strcmp(seep_profile_str(in->p, l.str), "cut");
 		s->is_deep = !strcmp(seep_profile_str(in->p, l.str), "deep");
@@ -249,10 +255,15 @@ static bool take_sample(struct parse *in, struct wire_field *f, void *to)
 	stack = seep_profile_add_stack(in->p, in->frames, (uint32_t)in->nr_frames,
 	                               (s.is_cut ? SEEP_STACK_CUT : 0) | (s.is_deep ? SEEP_STACK_DEEP : 0));
 	row = stack == SEEP_NO_ID ? SEEP_NO_ID : seep_profile_add_sample(in->p, stack, s.values, NULL);
-	if (row == SEEP_NO_ID || (s.thread && !seep_profile_add_columns(in->p, SEEP_COLUMN_THREAD)))
+	if (row == SEEP_NO_ID || ((s.thread || s.tid) && !seep_profile_add_columns(in->p, SEEP_COLUMN_THREAD)) ||
+	    (s.heap && !seep_profile_add_columns(in->p, SEEP_COLUMN_HEAP)))
 		return parse_no_memory(in);
-	if (s.thread)
+	if (s.thread || s.tid) {
 		in->p->samples.thread[row] = s.thread;
+		in->p->samples.tid[row] = s.tid;
+	}
+	if (s.heap)
+		in->p->samples.heap[row] = s.heap;
 	return true;
 }
 

@@ -11,10 +11,19 @@
 #include "format/wire.h"
 
 /* What is added to the profile's strings, in this order; processes' labels come behind. */
-enum extra_string { EXTRA_THREAD, EXTRA_PROCESS, EXTRA_PID, EXTRA_STACK, EXTRA_CUT, EXTRA_DEEP, NR_EXTRA };
-static const char *const extra_strings[NR_EXTRA] = {
-	LABEL_THREAD, LABEL_PROCESS, LABEL_PID, LABEL_STACK, "cut", "deep"
+enum extra_string {
+	EXTRA_THREAD,
+	EXTRA_TID,
+	EXTRA_HEAP,
+	EXTRA_PROCESS,
+	EXTRA_PID,
+	EXTRA_STACK,
+	EXTRA_CUT,
+	EXTRA_DEEP,
+	NR_EXTRA
 };
+static const char *const extra_strings[NR_EXTRA] = { LABEL_THREAD, LABEL_TID,   LABEL_HEAP, LABEL_PROCESS,
+	                                             LABEL_PID,    LABEL_STACK, "cut",      "deep" };
 
 struct writer {
 	const struct seep_profile *p;
@@ -74,6 +83,10 @@ static void write_labels(struct writer *w, const struct total_row *row)
 
 	if (row->thread)
 		write_label(w, extra_id(w, EXTRA_THREAD), row->thread, 0);
+	if (row->tid)
+		write_label(w, extra_id(w, EXTRA_TID), 0, row->tid);
+	if (row->heap)
+		write_label(w, extra_id(w, EXTRA_HEAP), row->heap, 0);
 	if (flags & SEEP_STACK_CUT)
 		write_label(w, extra_id(w, EXTRA_STACK), extra_id(w, EXTRA_CUT), 0);
 	else if (flags & SEEP_STACK_DEEP)

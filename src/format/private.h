@@ -7,13 +7,13 @@
 /* Sum of all rows of one stack, thread and process. */
 struct total_row {
 	uint32_t stack; /* index in the profile's stacks[]: one of those with these frames */
-	uint32_t thread, process;
+	uint32_t thread, tid, heap, process;
 	size_t first_row, nr_rows; /* in totals.rows */
 	double values[SEEP_PROFILE_MAX_VALUES], variances[SEEP_PROFILE_MAX_VALUES];
 };
 
 struct totals {
-	struct total_row *items; /* sorted by process, frames, flags, thread */
+	struct total_row *items; /* sorted by process, frames, flags, heap, thread, tid */
 	size_t nr;
 	uint32_t *rows; /* rows of the profile, grouped by item */
 };

@@ -38,6 +38,8 @@ enum { LINE_FUNCTION = 1, LINE_LINE = 2 };
 enum { FUNCTION_ID = 1, FUNCTION_NAME = 2, FUNCTION_SYSTEM_NAME = 3, FUNCTION_FILE = 4, FUNCTION_START_LINE = 5 };
 
 #define LABEL_THREAD "thread"
+#define LABEL_TID "tid"
+#define LABEL_HEAP "heap"
 #define LABEL_PROCESS "process"
 #define LABEL_PID "pid"
 #define LABEL_STACK "stack" /* "cut" or "deep": it stops short of its root */

@@ -153,7 +153,11 @@ static bool merge_row(struct merge *m, size_t row)
 		into->nr_alloc_samples[to] = from->nr_alloc_samples[row];
 	if (from->thread)
 		into->thread[to] = intern(m, from->thread[row]);
-	return !from->thread || into->thread[to] != SEEP_NO_ID;
+	if (from->tid)
+		into->tid[to] = from->tid[row];
+	if (from->heap)
+		into->heap[to] = intern(m, from->heap[row]);
+	return (!from->thread || into->thread[to] != SEEP_NO_ID) && (!from->heap || into->heap[to] != SEEP_NO_ID);
 }
 
 static bool merge_samples(struct merge *m)
@@ -164,6 +168,7 @@ static bool merge_samples(struct merge *m)
 	columns |= from->variances ? SEEP_COLUMN_VARIANCES : 0;
 	columns |= from->age_s ? SEEP_COLUMN_AGE : 0;
 	columns |= from->thread ? SEEP_COLUMN_THREAD : 0;
+	columns |= from->heap ? SEEP_COLUMN_HEAP : 0;
 	columns |= from->nr_alloc_samples ? SEEP_COLUMN_ALLOC_SAMPLES : 0;
 	if (!seep_profile_add_columns(m->into, columns))
 		return false;

@@ -50,6 +50,8 @@ void seep_profile_free(struct seep_profile *p)
 	free(p->samples.age_s);
 	free(p->samples.nr_blocks);
 	free(p->samples.thread);
+	free(p->samples.tid);
+	free(p->samples.heap);
 	free(p->samples.process);
 	free(p->samples.nr_alloc_samples);
 	strings_free(p->strings);

@@ -40,11 +40,13 @@ struct seep_location {
 	uint64_t addr;                 /* inside the call; 0 when the source had none */
 	uint32_t mapping;              /* index in mappings[], SEEP_NO_ID none */
 	uint32_t first_line, nr_lines; /* in the profile's lines[] */
+	bool is_label;                 /* no code: see seep_profile_pivot(); its line's number is a thread's id */
 };
 
 /* Where a stack stopped short; shown, never hidden. */
 #define SEEP_STACK_DEEP 1u
 #define SEEP_STACK_CUT 2u
+#define SEEP_STACK_LABELLED 4u /* the last frame is a label */
 struct seep_stack {
 	uint32_t first, nr; /* in frames[]: location indices, leaf first */
 	uint32_t flags;
@@ -67,7 +69,9 @@ struct seep_samples {
 	double *variances;   /* of the estimates; NULL: all exact */
 	float *age_s;        /* of the live block; NaN: the row is not one live block; NULL: no ages known */
 	uint32_t *nr_blocks; /* sampled blocks the row's in-use figures stand on; 0 for rows of allocation totals */
-	uint32_t *thread;    /* string id of the thread's label, 0 unknown; may be NULL */
+	uint32_t *thread;    /* string id of the thread's name, 0 unknown; may be NULL */
+	uint32_t *tid;       /* its id, 0 unknown or several; NULL if and only if `thread` is */
+	uint32_t *heap;      /* string id of the heap's name, 0 unknown; may be NULL */
 	uint32_t *process;   /* index in processes[]; may be NULL: 0 */
 	uint32_t *nr_alloc_samples; /* sampled allocations the row's alloc figures stand on; may be NULL */
 };
@@ -136,6 +140,7 @@ uint32_t seep_profile_add_stack(struct seep_profile *p, const uint32_t *location
 #define SEEP_COLUMN_THREAD 4u
 #define SEEP_COLUMN_PROCESS 8u
 #define SEEP_COLUMN_ALLOC_SAMPLES 16u
+#define SEEP_COLUMN_HEAP 32u
 SEEP_NODISCARD bool seep_profile_add_columns(struct seep_profile *p, unsigned columns);
 /*
  * All columns that exist get a neutral value, which the caller may overwrite in its row; `values` has nr_types entries,
@@ -146,6 +151,23 @@ uint32_t seep_profile_add_sample(struct seep_profile *p, uint32_t stack, const d
 /* Appends the samples of `from` (same types) to `into`, interning all; processes are kept apart. */
 SEEP_NODISCARD enum seep_status seep_profile_merge(struct seep_profile *into, const struct seep_profile *from,
                                                    struct seep_error *err);
+/* What rows are of, beside their stack. */
+enum seep_dimension { SEEP_BY_CODE, SEEP_BY_THREAD, SEEP_BY_HEAP };
+/* True when something is known of it. */
+bool seep_profile_knows(const struct seep_profile *p, enum seep_dimension by);
+/*
+ * Puts rows below their thread or heap: a label, the root of their stacks (`with_frames`) or all that is left of them.
+ * Labels are "NAME/TID", "NAME" where several threads came and went, "[unknown]"; of several processes behind the
+ * process's. Changes `p`; stacks that no row uses any more stay. SEEP_BY_CODE does nothing.
+ */
+SEEP_NODISCARD enum seep_status seep_profile_pivot(struct seep_profile *p, enum seep_dimension by, bool with_frames,
+                                                   struct seep_error *err);
+/* The label of a row, as above without the process: interned, SEEP_NO_ID when memory is out. */
+uint32_t seep_profile_label(struct seep_profile *p, enum seep_dimension by, size_t row);
+/* Keeps the rows that `keep` says, in their order. */
+void seep_profile_filter(struct seep_profile *p, bool (*keep)(struct seep_profile *p, size_t row, void *data),
+                         void *data);
+
 /* Index of the value type of this name, SEEP_NO_ID none. */
 uint32_t seep_profile_find_type(const struct seep_profile *p, const char *type);
 double seep_profile_total(const struct seep_profile *p, uint32_t type);

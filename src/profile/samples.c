@@ -48,6 +48,8 @@ static bool grow_rows(struct seep_profile *p)
 	    !grow_column(&s->nr_blocks, cap, sizeof(*s->nr_blocks)) ||
 	    (s->age_s && !grow_column(&s->age_s, cap, sizeof(*s->age_s))) ||
 	    (s->thread && !grow_column(&s->thread, cap, sizeof(*s->thread))) ||
+	    (s->tid && !grow_column(&s->tid, cap, sizeof(*s->tid))) ||
+	    (s->heap && !grow_column(&s->heap, cap, sizeof(*s->heap))) ||
 	    (s->process && !grow_column(&s->process, cap, sizeof(*s->process))) ||
 	    (s->nr_alloc_samples && !grow_column(&s->nr_alloc_samples, cap, sizeof(*s->nr_alloc_samples))))
 		return false;
@@ -96,7 +98,9 @@ bool seep_profile_add_columns(struct seep_profile *p, unsigned columns)
 		return false;
 	if (columns & SEEP_COLUMN_AGE && !add_ages(s))
 		return false;
-	return (!(columns & SEEP_COLUMN_THREAD) || add_u32_column(&s->thread, s->cap)) &&
+	return (!(columns & SEEP_COLUMN_THREAD) ||
+	        (add_u32_column(&s->thread, s->cap) && add_u32_column(&s->tid, s->cap))) &&
+	       (!(columns & SEEP_COLUMN_HEAP) || add_u32_column(&s->heap, s->cap)) &&
 	       (!(columns & SEEP_COLUMN_PROCESS) || add_u32_column(&s->process, s->cap)) &&
 	       (!(columns & SEEP_COLUMN_ALLOC_SAMPLES) || add_u32_column(&s->nr_alloc_samples, s->cap));
 }
@@ -121,6 +125,10 @@ uint32_t seep_profile_add_sample(struct seep_profile *p, uint32_t stack, const d
 		s->age_s[row] = NAN;
 	if (s->thread)
 		s->thread[row] = 0;
+	if (s->tid)
+		s->tid[row] = 0;
+	if (s->heap)
+		s->heap[row] = 0;
 	if (s->process)
 		s->process[row] = 0;
 	if (s->nr_alloc_samples)

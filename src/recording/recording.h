@@ -117,6 +117,75 @@ uint64_t seep_recording_period(const struct seep_recording *r);
 SEEP_NODISCARD enum seep_status seep_recording_profile(const struct seep_recording *r, uint8_t kind, double now_s,
                                                        struct seep_profile **out, struct seep_error *err);
 
+/* ---- heaps ---- */
+
+#define SEEP_NR_KINDS 256
+#define SEEP_HEAP_NAME_MAX 48
+/* "malloc", "mmap", "mmap (allocator)", the name of an arena; for an arena without one "arena N". Returns `out`. */
+char *seep_recording_heap_name(const struct seep_recording *r, uint8_t kind, char out[SEEP_HEAP_NAME_MAX]);
+/* True when something was ever allocated there, or the arena is known. The first two kinds always are. */
+bool seep_recording_has_heap(const struct seep_recording *r, uint8_t kind);
+
+/* ---- moments (§10.3, §13) ---- */
+
+enum seep_moment_kind { SEEP_MOMENT_NOW, SEEP_MOMENT_START, SEEP_MOMENT_PEAK, SEEP_MOMENT_MARK, SEEP_MOMENT_TIME };
+enum seep_moment_source {
+	SEEP_MOMENT_OF_SAMPLES, /* what is live now: nothing has changed since, or it is now */
+	SEEP_MOMENT_OF_NOTHING, /* the start: nothing was in use */
+	SEEP_MOMENT_OF_PEAK,    /* what stacks saved at the peak; at the last mark */
+	SEEP_MOMENT_OF_MARK,
+	SEEP_MOMENT_OF_TRAIL /* points in time: bytes alone */
+};
+struct seep_moment {
+	/* Asked for: */
+	enum seep_moment_kind kind;
+	double time_s;    /* of SEEP_MOMENT_TIME, since the epoch; of the others set by seep_moment_find() */
+	const char *mark; /* of SEEP_MOMENT_MARK; of several marks of this name the newest counts */
+	/* Found: */
+	enum seep_moment_source source;
+	double used_s;    /* the moment that figures are of */
+	double spacing_s; /* how far apart the moments are there that were kept; 0: it is the one asked for */
+	bool has_objects; /* blocks are counted, not only bytes */
+};
+/*
+ * Finds what is known of the moment that *m asks for; `now_s` as above. Times before the start are the start, times to
+ * come are now. SEEP_ERR_NOT_FOUND: there is no mark of this name.
+ */
+SEEP_NODISCARD enum seep_status seep_moment_find(const struct seep_recording *r, double now_s, struct seep_moment *m,
+                                                 struct seep_error *err);
+/* True when a block that lives now was in use at the moment. */
+bool seep_moment_has(const struct seep_moment *m, const struct seep_rec_sample *s);
+
+/*
+ * Of what a stack had in use at two moments, the part that is freed now. Growth between them is what was born and
+ * lives, plus `to`, less `from`. Blocks that lived at both and are freed now are in both: their variances add up
+ * although they would cancel, so the error is an upper bound unless `to` is now. Variances are those of a snap, else
+ * what the stack freed since the start has a byte.
+ */
+struct seep_gone {
+	struct seep_estimate from, to;
+};
+/* One for each stack, malloc'ed; NULL when memory is out. Both moments must have been found. */
+struct seep_gone *seep_recording_gone(const struct seep_recording *r, const struct seep_moment *from,
+                                      const struct seep_moment *to);
+
+/* ---- as a profile, in part ---- */
+
+struct seep_choice {
+	bool kinds[SEEP_NR_KINDS];
+	/*
+	 * None: now, with all four values. `to` alone: what was in use then: inuse_space, and with_objects
+	 * inuse_objects. Both: growth_space, before_space and after_space, and with_objects growth_objects. Values of
+	 * growth are negative in rows of what was freed.
+	 */
+	const struct seep_moment *from, *to;
+	bool with_objects;
+	bool without_alloc; /* now: inuse_objects and inuse_space alone */
+};
+SEEP_NODISCARD enum seep_status seep_recording_profile_of(const struct seep_recording *r,
+                                                          const struct seep_choice *choice, double now_s,
+                                                          struct seep_profile **out, struct seep_error *err);
+
 /* ---- what a tool writes ---- */
 
 /*

@@ -16,27 +16,95 @@
 
 struct conversion {
 	const struct seep_recording *r;
+	const struct seep_choice *choice;
 	struct seep_profile *p;
 	uint32_t *mappings; /* of each module; SEEP_NO_ID: the module is not known */
 	uint32_t *stacks;   /* the profile's, of each of the recording's */
-	uint32_t *threads;  /* string id of each thread's label */
+	uint32_t *threads;  /* string id of each thread's name */
+	uint32_t heaps[SEEP_NR_KINDS];
+	struct seep_gone *gone; /* of each stack; NULL: now is all that is asked for */
 	double now_s;
-	uint8_t kind;
 };
 
-static bool add_types(struct seep_profile *p)
-{
-	static const char *const types[SEEP_NR_HEAP_VALUES][2] = {
-		[SEEP_ALLOC_OBJECTS] = { "alloc_objects", "count" },
-		[SEEP_ALLOC_SPACE] = { "alloc_space", "bytes" },
-		[SEEP_INUSE_OBJECTS] = { "inuse_objects", "count" },
-		[SEEP_INUSE_SPACE] = { "inuse_space", "bytes" },
-	};
+/* ---- values ---- */
 
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (seep_profile_add_type(p, types[i][0], types[i][1]) == SEEP_NO_ID)
+/* What a row's figures are, before it is said which of them the profile has. */
+enum value {
+	VALUE_ALLOC_OBJECTS,
+	VALUE_ALLOC_SPACE,
+	VALUE_INUSE_OBJECTS,
+	VALUE_INUSE_SPACE,
+	VALUE_GROWTH_OBJECTS,
+	VALUE_GROWTH_SPACE,
+	VALUE_BEFORE_SPACE,
+	VALUE_AFTER_SPACE,
+	NR_VALUES
+};
+static const struct {
+	const char *type, *unit;
+} value_types[NR_VALUES] = {
+	[VALUE_ALLOC_OBJECTS] = { "alloc_objects", "count" },   [VALUE_ALLOC_SPACE] = { "alloc_space", "bytes" },
+	[VALUE_INUSE_OBJECTS] = { "inuse_objects", "count" },   [VALUE_INUSE_SPACE] = { "inuse_space", "bytes" },
+	[VALUE_GROWTH_OBJECTS] = { "growth_objects", "count" }, [VALUE_GROWTH_SPACE] = { "growth_space", "bytes" },
+	[VALUE_BEFORE_SPACE] = { "before_space", "bytes" },     [VALUE_AFTER_SPACE] = { "after_space", "bytes" },
+};
+
+struct figures {
+	double values[NR_VALUES], variances[NR_VALUES];
+	bool has_variance;
+};
+
+static bool has_value(const struct seep_choice *c, enum value v)
+{
+	bool is_growth = c->from && c->to, is_then = c->to && !c->from;
+
+	switch (v) {
+	case VALUE_ALLOC_OBJECTS:
+	case VALUE_ALLOC_SPACE: return !c->to && !c->without_alloc;
+	case VALUE_INUSE_OBJECTS: return !c->to || (is_then && c->with_objects);
+	case VALUE_INUSE_SPACE: return !is_growth;
+	case VALUE_GROWTH_OBJECTS: return is_growth && c->with_objects;
+	case VALUE_GROWTH_SPACE:
+	case VALUE_BEFORE_SPACE:
+	case VALUE_AFTER_SPACE: return is_growth;
+	case NR_VALUES: break;
+	}
+	return false;
+}
+
+static void set_value(struct figures *f, enum value v, double value, double variance)
+{
+	f->values[v] = value;
+	f->variances[v] = variance;
+	f->has_variance |= variance > 0;
+}
+
+/* SEEP_NO_ID when memory is out. */
+static uint32_t add_row(struct conversion *c, uint32_t stack, const struct figures *f)
+{
+	double values[NR_VALUES], variances[NR_VALUES];
+	uint32_t nr = 0;
+
+	for (enum value v = 0; v < NR_VALUES; v++)
+		if (has_value(c->choice, v)) {
+			values[nr] = f->values[v];
+			variances[nr++] = f->variances[v];
+		}
+	return seep_profile_add_sample(c->p, stack, values, f->has_variance ? variances : NULL);
+}
+
+static bool add_types(struct conversion *c)
+{
+	struct seep_profile *p = c->p;
+
+	for (enum value v = 0; v < NR_VALUES; v++) {
+		if (!has_value(c->choice, v))
+			continue;
+		if (v == VALUE_INUSE_SPACE || v == VALUE_GROWTH_SPACE)
+			p->default_type = p->nr_types;
+		if (seep_profile_add_type(p, value_types[v].type, value_types[v].unit) == SEEP_NO_ID)
 			return false;
-	p->default_type = SEEP_INUSE_SPACE;
+	}
 	p->period_type.type = seep_profile_intern_z(p, "space");
 	p->period_type.unit = seep_profile_intern_z(p, "bytes");
 	p->drop_frames = seep_profile_intern_z(p, DROP_FRAMES);
@@ -130,102 +198,173 @@ static uint32_t stack_of(struct conversion *c, uint32_t stack)
 	return c->stacks[stack];
 }
 
-static uint32_t thread_label(struct conversion *c, uint32_t thread)
-{
-	const struct seep_rec_thread *t;
-	char label[48];
-	int nr;
-
-	if (!thread || thread >= c->r->nr_threads)
-		return 0;
-	t = &c->r->threads[thread];
-	nr = (int)strnlen(t->name, sizeof(t->name));
-	if (nr && (t->nr_reused || !t->tid))
-		snprintf(label, sizeof(label), "%.*s", nr, t->name);
-	else if (nr)
-		snprintf(label, sizeof(label), "%.*s/%" PRIu32, nr, t->name, t->tid);
-	else if (t->tid)
-		snprintf(label, sizeof(label), "%" PRIu32, t->tid);
-	else
-		return 0;
-	return seep_profile_intern_z(c->p, label);
-}
-
 static bool add_threads(struct conversion *c)
 {
 	for (size_t i = 0; i < c->r->nr_threads; i++) {
-		c->threads[i] = thread_label(c, (uint32_t)i);
+		const struct seep_rec_thread *t = &c->r->threads[i];
+
+		c->threads[i] = i ? seep_profile_intern(c->p, t->name, strnlen(t->name, sizeof(t->name))) : 0;
 		if (c->threads[i] == SEEP_NO_ID)
 			return false;
 	}
 	return true;
 }
 
+static bool add_heaps(struct conversion *c)
+{
+	char name[SEEP_HEAP_NAME_MAX];
+
+	for (unsigned kind = 0; kind < SEEP_NR_KINDS; kind++) {
+		if (!c->choice->kinds[kind])
+			continue;
+		c->heaps[kind] = seep_profile_intern_z(c->p, seep_recording_heap_name(c->r, (uint8_t)kind, name));
+		if (c->heaps[kind] == SEEP_NO_ID)
+			return false;
+	}
+	return true;
+}
+
+/* ---- rows ---- */
+
+/* Threads that came and went under one name have no one id. */
+static void set_thread(struct conversion *c, uint32_t row, uint32_t thread)
+{
+	const struct seep_rec_thread *t = &c->r->threads[thread];
+
+	if (!thread || thread >= c->r->nr_threads)
+		return;
+	c->p->samples.thread[row] = c->threads[thread];
+	c->p->samples.tid[row] = t->nr_reused ? 0 : t->tid;
+}
+
+static void figures_of_sample(const struct conversion *c, const struct seep_rec_sample *s, struct figures *f)
+{
+	const struct seep_moment *from = c->choice->from, *to = c->choice->to;
+	struct seep_weight w = seep_weight_of(s->size, s->period);
+
+	if (!to || seep_moment_has(to, s)) {
+		set_value(f, VALUE_INUSE_OBJECTS, w.objects, w.objects_var);
+		set_value(f, VALUE_INUSE_SPACE, w.bytes, w.bytes_var);
+		set_value(f, VALUE_AFTER_SPACE, w.bytes, w.bytes_var);
+	}
+	if (!from)
+		return;
+	if (seep_moment_has(from, s)) {
+		set_value(f, VALUE_BEFORE_SPACE, w.bytes, w.bytes_var);
+	} else if (seep_moment_has(to, s)) {
+		set_value(f, VALUE_GROWTH_OBJECTS, w.objects, w.objects_var);
+		set_value(f, VALUE_GROWTH_SPACE, w.bytes, w.bytes_var);
+	}
+}
+
+static bool is_nothing(const struct conversion *c, const struct figures *f)
+{
+	for (enum value v = 0; v < NR_VALUES; v++)
+		if (has_value(c->choice, v) && (f->values[v] > 0 || f->values[v] < 0))
+			return false;
+	return c->choice->to;
+}
+
+/* Ages are those of blocks that are counted: of growth, the ones that are new. */
 static bool add_live_sample(struct conversion *c, const struct seep_rec_sample *s)
 {
-	struct seep_weight w = seep_weight_of(s->size, s->period);
-	double values[SEEP_NR_HEAP_VALUES] = { [SEEP_INUSE_OBJECTS] = w.objects, [SEEP_INUSE_SPACE] = w.bytes };
-	double variances[SEEP_NR_HEAP_VALUES] = {
-		[SEEP_INUSE_OBJECTS] = w.objects_var, [SEEP_INUSE_SPACE] = w.bytes_var
-	};
+	struct figures f = { .has_variance = false };
 	double age = c->now_s - (double)s->birth_us / 1e6;
-	uint32_t stack = stack_of(c, s->stack), row;
+	uint32_t stack, row;
 
-	if (stack == SEEP_NO_ID)
-		return false;
-	row = seep_profile_add_sample(c->p, stack, values, w.objects_var > 0 ? variances : NULL);
+	figures_of_sample(c, s, &f);
+	if (is_nothing(c, &f))
+		return true;
+	stack = stack_of(c, s->stack);
+	row = stack == SEEP_NO_ID ? SEEP_NO_ID : add_row(c, stack, &f);
 	if (row == SEEP_NO_ID)
 		return false;
 	c->p->samples.age_s[row] = (float)(age > 0 ? age : 0);
 	c->p->samples.nr_blocks[row] = 1;
-	c->p->samples.thread[row] = s->thread < c->r->nr_threads ? c->threads[s->thread] : 0;
+	c->p->samples.heap[row] = c->heaps[s->kind];
+	set_thread(c, row, s->thread);
+	return true;
+}
+
+/* `sign` −1: it was in use at the first moment and was freed; 1: at the second, and was freed since. */
+static bool add_gone(struct conversion *c, uint32_t idx, const struct seep_estimate *gone, int sign)
+{
+	struct figures f = { .has_variance = false };
+	uint32_t stack, row;
+
+	if (gone->bytes <= 0)
+		return true;
+	if (sign > 0) {
+		set_value(&f, VALUE_INUSE_OBJECTS, gone->objects, gone->objects_var);
+		set_value(&f, VALUE_INUSE_SPACE, gone->bytes, gone->bytes_var);
+	}
+	set_value(&f, sign > 0 ? VALUE_AFTER_SPACE : VALUE_BEFORE_SPACE, gone->bytes, gone->bytes_var);
+	set_value(&f, VALUE_GROWTH_OBJECTS, sign * gone->objects, gone->objects_var);
+	set_value(&f, VALUE_GROWTH_SPACE, sign * gone->bytes, gone->bytes_var);
+	stack = stack_of(c, idx);
+	row = stack == SEEP_NO_ID ? SEEP_NO_ID : add_row(c, stack, &f);
+	if (row == SEEP_NO_ID)
+		return false;
+	c->p->samples.nr_blocks[row] = (uint32_t)fmin((double)gone->nr_samples, UINT32_MAX);
+	c->p->samples.heap[row] = c->heaps[c->r->stacks[idx].kind];
 	return true;
 }
 
 static bool add_alloc_totals(struct conversion *c, uint32_t idx)
 {
 	const struct seep_rec_counters *t = &c->r->counters[idx].c;
-	double values[SEEP_NR_HEAP_VALUES] = {
-		[SEEP_ALLOC_OBJECTS] = t->alloc_objects, [SEEP_ALLOC_SPACE] = t->alloc_bytes
-	};
-	double variances[SEEP_NR_HEAP_VALUES] = {
-		[SEEP_ALLOC_OBJECTS] = t->alloc_objects_var, [SEEP_ALLOC_SPACE] = t->alloc_bytes_var
-	};
+	struct figures f = { .has_variance = false };
 	uint32_t stack, row;
 
 	if (!t->nr_alloc && t->alloc_objects <= 0)
 		return true;
+	set_value(&f, VALUE_ALLOC_OBJECTS, t->alloc_objects, t->alloc_objects_var);
+	set_value(&f, VALUE_ALLOC_SPACE, t->alloc_bytes, t->alloc_bytes_var);
 	stack = stack_of(c, idx);
-	if (stack == SEEP_NO_ID)
-		return false;
-	row = seep_profile_add_sample(c->p, stack, values, t->alloc_objects_var > 0 ? variances : NULL);
+	row = stack == SEEP_NO_ID ? SEEP_NO_ID : add_row(c, stack, &f);
 	if (row == SEEP_NO_ID)
 		return false;
 	c->p->samples.nr_alloc_samples[row] = t->nr_alloc;
+	c->p->samples.heap[row] = c->heaps[c->r->stacks[idx].kind];
 	return true;
+}
+
+static bool add_stack_rows(struct conversion *c, uint32_t idx)
+{
+	if (!c->choice->kinds[c->r->stacks[idx].kind])
+		return true;
+	if (c->gone)
+		return (!c->choice->from || add_gone(c, idx, &c->gone[idx].from, -1)) &&
+		       add_gone(c, idx, &c->gone[idx].to, 1);
+	return c->choice->without_alloc || add_alloc_totals(c, idx);
 }
 
 static bool add_rows(struct conversion *c)
 {
 	for (size_t i = 0; i < c->r->nr_stacks; i++)
 		c->stacks[i] = SEEP_NO_ID;
-	if (!seep_profile_add_columns(c->p, SEEP_COLUMN_AGE | SEEP_COLUMN_THREAD | SEEP_COLUMN_ALLOC_SAMPLES))
+	if (!seep_profile_add_columns(c->p, SEEP_COLUMN_AGE | SEEP_COLUMN_THREAD | SEEP_COLUMN_HEAP |
+	                                            SEEP_COLUMN_ALLOC_SAMPLES))
 		return false;
 	for (size_t i = 0; i < c->r->nr_samples; i++)
-		if (c->r->samples[i].kind == c->kind && !add_live_sample(c, &c->r->samples[i]))
+		if (c->choice->kinds[c->r->samples[i].kind] && !add_live_sample(c, &c->r->samples[i]))
 			return false;
 	for (size_t i = 0; i < c->r->nr_stacks; i++)
-		if (c->r->stacks[i].kind == c->kind && !add_alloc_totals(c, (uint32_t)i))
+		if (!add_stack_rows(c, (uint32_t)i))
 			return false;
 	return true;
 }
 
 static bool take_maps(struct conversion *c)
 {
+	const struct seep_choice *choice = c->choice;
+
 	c->mappings = calloc(c->r->nr_modules + 1, sizeof(*c->mappings));
 	c->stacks = calloc(c->r->nr_stacks + 1, sizeof(*c->stacks));
 	c->threads = calloc(c->r->nr_threads + 1, sizeof(*c->threads));
-	return c->mappings && c->stacks && c->threads;
+	if (choice->to)
+		c->gone = seep_recording_gone(c->r, choice->from ? choice->from : choice->to, choice->to);
+	return c->mappings && c->stacks && c->threads && (c->gone || !choice->to);
 }
 
 /* Ages and times stay within what the profile's integers hold, whatever the caller's clock says. */
@@ -234,24 +373,34 @@ static double plausible_now(double now_s)
 	return isfinite(now_s) && now_s > 0 ? fmin(now_s, 4e9) : 0;
 }
 
-enum seep_status seep_recording_profile(const struct seep_recording *r, uint8_t kind, double now_s,
-                                        struct seep_profile **out, struct seep_error *err)
+enum seep_status seep_recording_profile_of(const struct seep_recording *r, const struct seep_choice *choice,
+                                           double now_s, struct seep_profile **out, struct seep_error *err)
 {
-	struct conversion c = { .r = r, .kind = kind, .now_s = plausible_now(now_s) };
+	struct conversion c = { .r = r, .choice = choice, .now_s = plausible_now(now_s) };
 	enum seep_status status = seep_profile_new(&c.p, err);
 	bool is_done;
 
 	if (status != SEEP_OK)
 		return status;
-	is_done =
-		take_maps(&c) && add_types(c.p) && add_facts(&c) && add_mappings(&c) && add_threads(&c) && add_rows(&c);
+	is_done = take_maps(&c) && add_types(&c) && add_facts(&c) && add_mappings(&c) && add_threads(&c) &&
+	          add_heaps(&c) && add_rows(&c);
 	free(c.mappings);
 	free(c.stacks);
 	free(c.threads);
+	free(c.gone);
 	if (!is_done) {
 		seep_profile_free(c.p);
 		return seep_fail(err, SEEP_ERR_NOMEM, "cannot read '%s': out of memory", r->path);
 	}
 	*out = c.p;
 	return SEEP_OK;
+}
+
+enum seep_status seep_recording_profile(const struct seep_recording *r, uint8_t kind, double now_s,
+                                        struct seep_profile **out, struct seep_error *err)
+{
+	struct seep_choice choice = { .from = NULL };
+
+	choice.kinds[kind] = true;
+	return seep_recording_profile_of(r, &choice, now_s, out, err);
 }

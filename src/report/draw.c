@@ -12,6 +12,10 @@ static const struct type_words types[] = {
 	{ "inuse_objects", "inuse_objects", "in use", "alloc_objects" },
 	{ "alloc_space", "alloc_bytes", "allocated", "inuse_space" },
 	{ "alloc_objects", "alloc_objects", "allocated", "inuse_objects" },
+	{ "growth_space", "growth_bytes", "changed", "" },
+	{ "growth_objects", "growth_objects", "changed", "" },
+	{ "before_space", "before_bytes", "in use before", "" },
+	{ "after_space", "after_bytes", "in use after", "" },
 };
 
 static const struct type_words *words_of(const struct seep_profile *p, uint32_t type)
@@ -57,6 +61,29 @@ char *draw_value(char out[DRAW_MAX], const struct seep_profile *p, uint32_t type
 	else
 		seep_format_count(text, round(value));
 	snprintf(out, DRAW_MAX, "%s", text);
+	return out;
+}
+
+bool draw_is_change(const struct seep_profile *p, uint32_t type)
+{
+	return !strncmp(seep_profile_str(p, p->types[type].type), "growth_", 7);
+}
+
+char *draw_figure(char out[DRAW_MAX], const struct seep_profile *p, uint32_t type, const struct seep_figure *f,
+                  double period)
+{
+	char text[DRAW_MAX];
+	double low, high;
+
+	draw_value(text, p, type, f->value);
+	if (!draw_is_change(p, type) || f->value == 0) {
+		snprintf(out, DRAW_MAX, "%s", text);
+	} else if (seep_is_change(f, period)) {
+		snprintf(out, DRAW_MAX, "%s%.80s", f->value > 0 ? "+" : "", text);
+	} else {
+		seep_interval(f, period, &low, &high);
+		snprintf(out, DRAW_MAX, "0\u00b1%.80s", draw_value(text, p, type, fmax(high, -low)));
+	}
 	return out;
 }
 

@@ -9,6 +9,14 @@
 
 /* A value of one of the profile's types, in its unit: "63.1MB", "12,345". */
 char *draw_value(char out[DRAW_MAX], const struct seep_profile *p, uint32_t type, double value);
+/* True for the types of what changed between two moments. */
+bool draw_is_change(const struct seep_profile *p, uint32_t type);
+/*
+ * A figure as draw_value does, but a change with its sign: "+63.1MB", "-4kB"; one within its error is called none:
+ * "0±2MB".
+ */
+char *draw_figure(char out[DRAW_MAX], const struct seep_profile *p, uint32_t type, const struct seep_figure *f,
+                  double period);
 /* Its 95 % interval: "±1.2MB" where it is symmetric, else "512kB..4MB"; "<=1.5MB" without a sample, "exact". */
 char *draw_error(char out[DRAW_MAX], const struct seep_profile *p, uint32_t type, const struct seep_figure *f,
                  double period);

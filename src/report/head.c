@@ -1,6 +1,7 @@
 #include "report/draw.h"
 
 #include <math.h>
+#include <string.h>
 
 #define MAX_SOURCES 10u
 
@@ -28,6 +29,12 @@ static unsigned write_period(FILE *out, const struct seep_source *s)
 	return 1;
 }
 
+/* The C library's is the one people mean. */
+static const char *words_of_heap(const char *heap)
+{
+	return !strcmp(heap, "malloc") ? "heap" : heap;
+}
+
 static void write_name(FILE *out, const struct seep_source *s)
 {
 	char clean[3 * 256 + 1], age[SEEP_UNIT_MAX];
@@ -52,9 +59,28 @@ static void write_source(FILE *out, const struct seep_source *s, const struct se
 	fputs(seep_style_colour(style, SEEP_PLAIN), out);
 }
 
+static unsigned write_when(FILE *out, const struct seep_source *s, bool has_many)
+{
+	char clean[1024];
+	const struct seep_when *const both[] = { &s->from, &s->to };
+	unsigned nr_lines = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *text = both[i]->text;
+
+		if (!text || !*text)
+			continue;
+		seep_text_clean(clean, sizeof(clean), text, strlen(text));
+		fprintf(out, "%s%s %s\n", has_many ? "  " : "", i ? s->from.text ? "to  " : "at" : "from", clean);
+		nr_lines++;
+	}
+	return nr_lines;
+}
+
 static unsigned write_sources(FILE *out, const struct seep_head *head, const struct seep_style *style)
 {
 	char inuse[SEEP_UNIT_MAX];
+	unsigned nr_lines = 0;
 
 	for (size_t i = 0; i < head->nr_sources && i < MAX_SOURCES; i++) {
 		const struct seep_source *s = &head->sources[i];
@@ -63,11 +89,12 @@ static unsigned write_sources(FILE *out, const struct seep_head *head, const str
 		if (head->nr_sources > 1 && !isnan(s->inuse_bytes))
 			fprintf(out, ", %s in use", seep_format_bytes(inuse, s->inuse_bytes));
 		fputc('\n', out);
+		nr_lines += 1 + write_when(out, s, head->nr_sources > 1);
 	}
 	if (head->nr_sources <= MAX_SOURCES)
-		return (unsigned)head->nr_sources;
+		return nr_lines;
 	fprintf(out, "and %zu more processes\n", head->nr_sources - MAX_SOURCES);
-	return MAX_SOURCES + 1;
+	return nr_lines + 1;
 }
 
 /* Of several processes, the one whose figures are estimates for the longest speaks for all. */
@@ -100,19 +127,57 @@ static void write_pair(FILE *out, const char *words, const struct seep_profile *
 {
 	fprintf(out, "%s ", words);
 	write_total(out, p, space, &total[space], o);
-	fputs(" in ", out);
-	write_total(out, p, objects, &total[objects], o);
-	fputs(" objects\n", out);
+	if (objects != SEEP_NO_ID) {
+		fputs(" in ", out);
+		write_total(out, p, objects, &total[objects], o);
+		fputs(" objects", out);
+	}
+	fputc('\n', out);
 }
 
-/* Space and objects, in use and since the start. */
-static unsigned write_totals(FILE *out, const struct seep_profile *p, const struct seep_figure *total,
-                             const struct seep_report_options *o, const char *kind)
+/* What was there before and after, and whether that is more than the error of the difference. */
+static void write_change(FILE *out, const char *heap, const struct seep_profile *p, const struct seep_figure *total,
+                         const struct seep_report_options *o)
 {
-	fprintf(out, "%s ", kind);
-	write_pair(out, "in use:", p, total, SEEP_INUSE_SPACE, SEEP_INUSE_OBJECTS, o);
-	write_pair(out, "allocated:  ", p, total, SEEP_ALLOC_SPACE, SEEP_ALLOC_OBJECTS, o);
-	return 2;
+	uint32_t growth = seep_profile_find_type(p, "growth_space");
+	const struct seep_figure *f = &total[growth];
+	char text[DRAW_MAX], error[DRAW_MAX], before[DRAW_MAX], after[DRAW_MAX];
+
+	draw_error(error, p, growth, f, o->period);
+	if (seep_is_change(f, o->period))
+		fprintf(out, "%s in use: %s", heap, draw_figure(text, p, growth, f, o->period));
+	else
+		fprintf(out, "%s in use: no change beyond its error", heap);
+	if (*error)
+		fprintf(out, " (%s)", error);
+	draw_value(before, p, growth, total[seep_profile_find_type(p, "before_space")].value);
+	draw_value(after, p, growth, total[seep_profile_find_type(p, "after_space")].value);
+	fprintf(out, ", from %s to %s\n", before, after);
+}
+
+/* Space and objects, in use and since the start; or what changed. */
+static unsigned write_totals(FILE *out, const struct seep_profile *p, const struct seep_figure *total,
+                             const struct seep_report_options *o, const char *heap)
+{
+	uint32_t inuse = seep_profile_find_type(p, "inuse_space"), alloc = seep_profile_find_type(p, "alloc_space");
+	unsigned nr_lines = 0;
+
+	if (!*heap)
+		return 0;
+	if (seep_profile_find_type(p, "growth_space") != SEEP_NO_ID) {
+		write_change(out, heap, p, total, o);
+		return 1;
+	}
+	if (inuse != SEEP_NO_ID) {
+		fprintf(out, "%s ", heap);
+		write_pair(out, "in use:", p, total, inuse, seep_profile_find_type(p, "inuse_objects"), o);
+		nr_lines++;
+	}
+	if (alloc != SEEP_NO_ID) {
+		write_pair(out, "allocated:  ", p, total, alloc, seep_profile_find_type(p, "alloc_objects"), o);
+		nr_lines++;
+	}
+	return nr_lines;
 }
 
 static unsigned write_losses(FILE *out, const struct seep_head *head, const struct seep_style *style)
@@ -137,8 +202,7 @@ unsigned draw_head(FILE *out, const struct seep_head *head, const struct seep_pr
 {
 	unsigned nr_lines = write_sources(out, head, &o->style);
 
-	if (p->nr_types == SEEP_NR_HEAP_VALUES)
-		nr_lines += write_totals(out, p, total, o, head->kind);
+	nr_lines += write_totals(out, p, total, o, words_of_heap(head->heap));
 	if (head->nr_sources)
 		nr_lines += write_period(out, least_exact(head));
 	nr_lines += write_losses(out, head, &o->style);

@@ -1,6 +1,7 @@
 #include "report/draw.h"
 
 #include <math.h>
+#include <string.h>
 
 /* A figure that is not known is absent. */
 static void write_known(struct seep_json *j, const char *key, double v)
@@ -23,11 +24,19 @@ static void write_suffixed(struct seep_json *j, const char *key, const char *suf
 	seep_json_double(j, name, v);
 }
 
+static void write_suffixed_bool(struct seep_json *j, const char *key, const char *suffix, bool v)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s%s", key, suffix);
+	seep_json_bool(j, name, v);
+}
+
 /* Without a sample the interval is known only for bytes: how many blocks go unseen depends on their size. */
 static void write_interval(struct seep_json *j, const struct seep_profile *p, uint32_t type,
                            const struct seep_figure *f, double period)
 {
-	bool is_objects = type == SEEP_INUSE_OBJECTS || type == SEEP_ALLOC_OBJECTS;
+	bool is_objects = strcmp(seep_profile_str(p, p->types[type].unit), "bytes") != 0;
 	double low, high;
 
 	if (!f->nr && is_objects && period > 1)
@@ -48,6 +57,8 @@ static void write_figure(struct seep_json *j, const struct seep_profile *p, uint
 	write_suffixed(j, key, "_stderr", sqrt(f->variance));
 	if (o->with_errors)
 		write_interval(j, p, type, f, o->period);
+	if (draw_is_change(p, type))
+		write_suffixed_bool(j, key, "_is_certain", seep_is_change(f, o->period));
 }
 
 static void write_figures(struct seep_json *j, const char *name, const struct seep_profile *p,
@@ -60,6 +71,20 @@ static void write_figures(struct seep_json *j, const char *name, const struct se
 }
 
 /* ---- what stands above the rows ---- */
+
+static void write_when(struct seep_json *j, const char *name, const struct seep_when *w)
+{
+	if (!w->text)
+		return;
+	seep_json_object(j, name);
+	seep_json_str(j, "asked", w->asked);
+	seep_json_str(j, "time", w->utc);
+	seep_json_double(j, "time_s", w->time_s);
+	seep_json_double(j, "asked_s", w->asked_s);
+	seep_json_double(j, "spacing_s", w->spacing_s);
+	seep_json_str(j, "from", w->how);
+	seep_json_end(j);
+}
 
 static void write_source(struct seep_json *j, const char *name, const struct seep_source *s)
 {
@@ -78,6 +103,8 @@ static void write_source(struct seep_json *j, const char *name, const struct see
 		seep_json_bool(j, "exact", isnan(s->estimated_since_s));
 	}
 	write_known(j, "estimated_since_s", s->estimated_since_s);
+	write_when(j, "from", &s->from);
+	write_when(j, "to", &s->to);
 	write_known(j, "inuse_bytes", s->inuse_bytes);
 	write_known(j, "inuse_bytes_stderr", s->inuse_bytes_stderr);
 	seep_json_end(j);
@@ -88,7 +115,9 @@ static void write_head(struct seep_json *j, const struct seep_head *head, const 
 {
 	seep_json_u64(j, "schema", 1);
 	seep_json_str(j, "verb", head->verb);
-	seep_json_str(j, "kind", head->kind);
+	write_text(j, "heap", head->heap);
+	if (o->pivot)
+		seep_json_str(j, "by", o->pivot);
 	if (head->nr_sources == 1) {
 		write_source(j, "target", &head->sources[0]);
 	} else {
@@ -99,7 +128,8 @@ static void write_head(struct seep_json *j, const struct seep_head *head, const 
 		seep_json_end(j);
 		seep_json_end(j);
 	}
-	write_figures(j, "total", p, total, o);
+	if (*head->heap)
+		write_figures(j, "total", p, total, o);
 	seep_json_str(j, "sort", draw_type_key(p, o->type));
 }
 
@@ -117,15 +147,22 @@ static void write_foot(struct seep_json *j, const struct seep_head *head)
 
 /* ---- rows ---- */
 
-static void write_place(struct seep_json *j, const struct seep_row *r, enum seep_granularity by)
+/* A row of a pivot is a thread or a heap, no code. */
+static void write_place(struct seep_json *j, const struct seep_row *r, const struct seep_report_options *o)
 {
+	if (r->is_label) {
+		seep_json_str(j, o->pivot ? o->pivot : "label", r->function);
+		if (r->tid)
+			seep_json_u64(j, "tid", r->tid);
+		return;
+	}
 	seep_json_str(j, "function", r->function);
 	write_text(j, "file", r->file);
 	if (r->line)
 		seep_json_u64(j, "line", r->line);
 	write_text(j, "module", r->module);
 	write_text(j, "build_id", r->build_id);
-	if (by == SEEP_BY_ADDRESS && r->addr)
+	if (o->by == SEEP_BY_ADDRESS && r->addr)
 		seep_json_u64(j, "address", r->addr);
 	seep_json_bool(j, "inline", r->is_inlined);
 }
@@ -133,7 +170,7 @@ static void write_place(struct seep_json *j, const struct seep_row *r, enum seep
 static void write_row(struct seep_json *j, const struct seep_profile *p, const struct seep_row *r,
                       const struct seep_report_options *o)
 {
-	write_place(j, r, o->by);
+	write_place(j, r, o);
 	write_figures(j, "flat", p, r->flat, o);
 	write_figures(j, "cum", p, r->cum, o);
 	write_known(j, "age_median_s", r->age_median_s);
@@ -186,7 +223,7 @@ static void write_node(struct seep_json *j, const struct seep_profile *p, const 
 		seep_json_u64(j, "parent", n->parent);
 	seep_json_u64(j, "depth", n->depth);
 	if (n->row)
-		write_place(j, n->row, o->by);
+		write_place(j, n->row, o);
 	seep_json_object(j, "flat");
 	write_figure(j, p, o->type, &n->flat, o);
 	seep_json_end(j);
@@ -222,7 +259,7 @@ static void write_edges(struct seep_json *j, const char *name, const struct seep
 	seep_json_array(j, name);
 	for (size_t i = 0; i < nr; i++) {
 		seep_json_object(j, NULL);
-		write_place(j, edges[i].other, o->by);
+		write_place(j, edges[i].other, o);
 		write_figure(j, p, o->type, &edges[i].value, o);
 		seep_json_end(j);
 	}

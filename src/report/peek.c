@@ -46,7 +46,7 @@ static void add_edge(struct peeking *k, const struct seep_edge *e, double whole)
 	for (int id = FLAT; id < CALLS; id++)
 		if (!is_error_column(id) || k->o->with_errors)
 			seep_text_table_add(k->text, "%s", "");
-	seep_text_table_add(k->text, "%s", draw_value(text, k->p, k->o->type, e->value.value));
+	seep_text_table_add(k->text, "%s", draw_figure(text, k->p, k->o->type, &e->value, k->o->period));
 	seep_text_table_add(k->text, "%s", draw_share(text, e->value.value, whole));
 	add_names(k, e->other, "    ");
 }
@@ -55,7 +55,7 @@ static void add_figure(struct peeking *k, const struct seep_figure *f)
 {
 	char text[DRAW_MAX];
 
-	seep_text_table_add(k->text, "%s", draw_value(text, k->p, k->o->type, f->value));
+	seep_text_table_add(k->text, "%s", draw_figure(text, k->p, k->o->type, f, k->o->period));
 	if (k->o->with_errors)
 		seep_text_table_add(k->text, "%s", draw_error(text, k->p, k->o->type, f, k->o->period));
 	seep_text_table_add(k->text, "%s", draw_share(text, f->value, k->total));

@@ -61,6 +61,14 @@ size_t seep_text_width(const char *text);
 
 /* ---- what stands above every report (head.c) ---- */
 
+/* A moment that figures are of. */
+struct seep_when {
+	const char *text;        /* "16:04:32 UTC, 9m28s ago (asked for: 10m ago; moments kept there are 1m4s apart)" */
+	const char *asked, *how; /* the user's words; "now" "start" "peak" "mark" "trail" */
+	const char *utc;         /* "2026-11-24T16:04:32Z" */
+	double time_s, asked_s, spacing_s; /* since the recording's epoch */
+};
+
 struct seep_source {                  /* one process whose memory was read; unknown texts are "" */
 	const char *name, *path, *id; /* `id`: one word for the state: running exited killed oom unknown */
 	const char *state;            /* "running", "exited 0 (seen by seep run)" */
@@ -71,6 +79,7 @@ struct seep_source {                  /* one process whose memory was read; unkn
 	bool is_profile;          /* a profile of another tool: neither times nor errors are known */
 	double estimated_since_s; /* seconds since its start; NaN: every figure is exact */
 	double inuse_bytes, inuse_bytes_stderr;
+	struct seep_when from, to; /* of a report about a moment: `to`; about a change: both; else text "" */
 };
 
 struct seep_loss {
@@ -81,7 +90,7 @@ struct seep_loss {
 
 struct seep_head {
 	const char *verb;
-	const char *kind; /* "heap" or "mmap" */
+	const char *heap; /* which: "malloc", "mmap", an arena's name; "" several, each for itself: there is no total */
 	const struct seep_source *sources;
 	size_t nr_sources;
 	const struct seep_loss *losses;
@@ -98,6 +107,7 @@ struct seep_report_options {
 	struct seep_style style;
 	uint32_t type; /* index in the profile's types, as given to analyse */
 	enum seep_granularity by;
+	const char *pivot;         /* what rows are instead of functions: "thread", "heap"; NULL functions */
 	size_t nr_rows;            /* 0: all; SEEP_ROWS_DEFAULT: 20, or what the terminal has room for */
 	bool with_errors;          /* 95 % intervals */
 	double outlived_s, period; /* as given to analyse; the mean bytes between samples, for empty intervals; NaN:

@@ -14,6 +14,8 @@ enum {
 	CUM_SHARE,
 	OBJECTS,
 	OTHER,
+	BEFORE,
+	AFTER,
 	AGE,
 	OUTLIVED,
 	FUNCTION,
@@ -29,32 +31,46 @@ static const struct seep_column all_columns[NR_COLUMNS] = {
 	[CUM_SHARE] = { "cum%", SEEP_COLUMN_RIGHT, 0, 6 },    [OBJECTS] = { "objects", SEEP_COLUMN_RIGHT, 0, 12 },
 	[OTHER] = { "alloc", SEEP_COLUMN_RIGHT, 0, 7 },       [AGE] = { "age", SEEP_COLUMN_RIGHT, 0, 2 },
 	[OUTLIVED] = { ">60s", SEEP_COLUMN_RIGHT, 0, 8 },     [FUNCTION] = { "function", SEEP_COLUMN_CUT, 30, 0 },
-	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 5 },
+	[PLACE] = { "source", SEEP_COLUMN_CUT_START, 14, 5 }, [BEFORE] = { "before", SEEP_COLUMN_RIGHT, 0, 9 },
+	[AFTER] = { "after", SEEP_COLUMN_RIGHT, 0, 4 },
 };
 
 struct top {
 	struct seep_column columns[NR_COLUMNS];
 	int ids[NR_COLUMNS]; /* which of all_columns each is */
 	size_t nr_columns;
-	uint32_t objects, other; /* types of these columns, SEEP_NO_ID none */
+	uint32_t objects, other, before, after; /* types of these columns, SEEP_NO_ID none */
 	char other_title[32], outlived_title[SEEP_UNIT_MAX + 1];
 };
 
-static bool is_bytes_type(const struct seep_profile *p, uint32_t type)
+static bool is_type(const struct seep_profile *p, uint32_t type, const char *name)
 {
-	return type == SEEP_INUSE_SPACE || type == SEEP_ALLOC_SPACE || p->nr_types != SEEP_NR_HEAP_VALUES;
+	return seep_profile_find_type(p, name) == type;
 }
 
-static bool is_alloc_type(uint32_t type)
+/* The type that counts the blocks of a type of bytes. */
+static uint32_t objects_of(const struct seep_profile *p, uint32_t type)
 {
-	return type == SEEP_ALLOC_SPACE || type == SEEP_ALLOC_OBJECTS;
+	if (is_type(p, type, "inuse_space"))
+		return seep_profile_find_type(p, "inuse_objects");
+	if (is_type(p, type, "alloc_space"))
+		return seep_profile_find_type(p, "alloc_objects");
+	return is_type(p, type, "growth_space") ? seep_profile_find_type(p, "growth_objects") : SEEP_NO_ID;
 }
 
-static bool is_wanted(const struct top *top, const struct seep_profile *p, const struct seep_report_options *o, int id)
+static bool is_wanted(const struct top *top, const struct seep_profile *p, const struct seep_report_options *o,
+                      bool has_total, int id)
 {
 	switch (id) {
-	case FLAT_ERROR:
-	case CUM_ERROR: return o->with_errors;
+	case FLAT_SHARE:
+	case SUM: return has_total && !draw_is_change(p, o->type);
+	case CUM_SHARE: return has_total && !o->pivot && !draw_is_change(p, o->type);
+	case CUM: return !o->pivot;
+	case PLACE: return !o->pivot;
+	case BEFORE: return top->before != SEEP_NO_ID;
+	case AFTER: return top->after != SEEP_NO_ID;
+	case FLAT_ERROR: return o->with_errors;
+	case CUM_ERROR: return o->with_errors && !o->pivot;
 	case OBJECTS: return top->objects != SEEP_NO_ID;
 	case OTHER: return top->other != SEEP_NO_ID;
 	case AGE:
@@ -63,26 +79,33 @@ static bool is_wanted(const struct top *top, const struct seep_profile *p, const
 	}
 }
 
-static void choose_columns(struct top *top, const struct seep_profile *p, const struct seep_report_options *o)
+static void choose_columns(struct top *top, const struct seep_profile *p, const struct seep_report_options *o,
+                           bool has_total)
 {
 	char age[SEEP_UNIT_MAX];
 
 	top->other = draw_other_type(p, o->type);
-	top->objects = SEEP_NO_ID;
-	if (is_bytes_type(p, o->type) && p->nr_types == SEEP_NR_HEAP_VALUES)
-		top->objects = is_alloc_type(o->type) ? SEEP_ALLOC_OBJECTS : SEEP_INUSE_OBJECTS;
-	snprintf(top->other_title, sizeof(top->other_title), "%s", is_alloc_type(o->type) ? "inuse" : "alloc");
+	top->objects = objects_of(p, o->type);
+	top->before = top->after = SEEP_NO_ID;
+	if (is_type(p, o->type, "growth_space")) {
+		top->before = seep_profile_find_type(p, "before_space");
+		top->after = seep_profile_find_type(p, "after_space");
+	}
+	snprintf(top->other_title, sizeof(top->other_title), "%s",
+	         is_type(p, o->type, "alloc_space") || is_type(p, o->type, "alloc_objects") ? "inuse" : "alloc");
 	snprintf(top->outlived_title, sizeof(top->outlived_title), ">%s", seep_format_seconds(age, o->outlived_s));
 	for (int id = 0; id < NR_COLUMNS; id++) {
 		struct seep_column *c = &top->columns[top->nr_columns];
 
-		if (!is_wanted(top, p, o, id))
+		if (!is_wanted(top, p, o, has_total, id))
 			continue;
 		*c = all_columns[id];
 		if (id == OTHER)
 			c->title = top->other_title;
 		if (id == OUTLIVED)
 			c->title = top->outlived_title;
+		if (id == FUNCTION && o->pivot)
+			c->title = o->pivot;
 		top->ids[top->nr_columns++] = id;
 	}
 }
@@ -100,14 +123,16 @@ static void add_cell(struct seep_text_table *t, const struct top *top, const str
 	char text[DRAW_MAX] = "";
 
 	switch (id) {
-	case FLAT: draw_value(text, p, o->type, flat->value); break;
+	case FLAT: draw_figure(text, p, o->type, flat, o->period); break;
 	case FLAT_ERROR: draw_error(text, p, o->type, flat, o->period); break;
 	case FLAT_SHARE: draw_share(text, flat->value, total); break;
 	case SUM: draw_share(text, sum, total); break;
-	case CUM: draw_value(text, p, o->type, cum->value); break;
+	case CUM: draw_figure(text, p, o->type, cum, o->period); break;
 	case CUM_ERROR: draw_error(text, p, o->type, cum, o->period); break;
 	case CUM_SHARE: draw_share(text, cum->value, total); break;
-	case OBJECTS: draw_value(text, p, top->objects, r->flat[top->objects].value); break;
+	case OBJECTS: draw_figure(text, p, top->objects, &r->flat[top->objects], o->period); break;
+	case BEFORE: draw_value(text, p, top->before, r->cum[top->before].value); break;
+	case AFTER: draw_value(text, p, top->after, r->cum[top->after].value); break;
 	case OTHER: draw_value(text, p, top->other, r->flat[top->other].value); break;
 	case AGE: draw_age(text, r->age_median_s); break;
 	case OUTLIVED: draw_portion(text, r->outlived_share); break;
@@ -131,25 +156,31 @@ static double add_rows(struct seep_text_table *text, const struct top *top, cons
 	return sum;
 }
 
-/* What the table does not show: rows past the last one, rows below --min. */
+/* What the table does not show: rows past the last one, rows below --min, changes within their error. */
 static void write_rest(FILE *out, const struct seep_profile *p, const struct seep_table *t, size_t nr, double sum,
-                       const struct seep_report_options *o)
+                       bool has_total, const struct seep_report_options *o)
 {
-	char value[DRAW_MAX], share[DRAW_MAX], least[DRAW_MAX];
+	char value[DRAW_MAX], share[DRAW_MAX + 32] = "", part[DRAW_MAX], least[DRAW_MAX];
 	double total = t->total[o->type].value, shown = sum;
+	bool is_change = draw_is_change(p, o->type);
 
 	if (nr < t->nr_rows) {
 		for (size_t i = nr; i < t->nr_rows; i++)
 			sum += t->rows[i].flat[o->type].value;
-		fprintf(out, "%zu more rows: %s, %s of the total; --nr=0 shows all\n", t->nr_rows - nr,
-		        draw_value(value, p, o->type, sum - shown), draw_share(share, sum - shown, total));
+		if (has_total && !is_change)
+			snprintf(share, sizeof(share), ", %s of the total", draw_share(part, sum - shown, total));
+		fprintf(out, "%zu more rows: %s%s; --nr=0 shows all\n", t->nr_rows - nr,
+		        draw_value(value, p, o->type, sum - shown), share);
 	}
-	if (t->nr_hidden && o->min_value > 0)
+	if (t->nr_hidden && is_change)
+		fprintf(out, "%zu more row%s with no change beyond the error\n", t->nr_hidden,
+		        t->nr_hidden == 1 ? "" : "s");
+	else if (t->nr_hidden && o->min_value > 0)
 		fprintf(out, "%zu rows with cum below %s hidden (--min): %s, %s of the total\n", t->nr_hidden,
 		        draw_value(least, p, o->type, o->min_value), draw_value(value, p, o->type, total - sum),
-		        draw_share(share, total - sum, total));
-	if (!t->nr_rows && !(o->min_value > 0))
-		fprintf(out, "nothing is %s\n", draw_type_words(p, o->type));
+		        draw_share(part, total - sum, total));
+	if (!t->nr_rows && !t->nr_hidden && !(o->min_value > 0))
+		fprintf(out, "nothing %s%s\n", is_change ? "" : "is ", draw_type_words(p, o->type));
 }
 
 /* The largest row without a name: what would give it one. */
@@ -177,7 +208,7 @@ enum seep_status seep_report_top(FILE *out, const struct seep_head *head, const 
 	size_t nr;
 	double sum;
 
-	choose_columns(&top, p, o);
+	choose_columns(&top, p, o, *head->heap);
 	text = seep_text_table_new(top.columns, top.nr_columns);
 	if (!text)
 		return SEEP_ERR_NOMEM;
@@ -185,7 +216,7 @@ enum seep_status seep_report_top(FILE *out, const struct seep_head *head, const 
 	nr = draw_nr_rows(o, t->nr_rows, nr_lines);
 	sum = add_rows(text, &top, p, t, nr, o);
 	status = t->nr_rows ? seep_text_table_write(text, &o->style, out) : SEEP_OK;
-	write_rest(out, p, t, nr, sum, o);
+	write_rest(out, p, t, nr, sum, *head->heap, o);
 	write_hint(out, t, o);
 	seep_text_table_free(text);
 	return status;

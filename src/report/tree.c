@@ -51,6 +51,8 @@ static double total_of(const struct drawing *d)
 
 static bool is_small(const struct drawing *d, const struct seep_node *n)
 {
+	if (draw_is_change(d->p, d->o->type) && d->o->min_share > 0 && !seep_is_change(&n->cum, d->o->period))
+		return true;
 	return fabs(n->cum.value) < d->o->min_share * fabs(total_of(d)) || fabs(n->cum.value) < d->o->min_value ||
 	       n->cum.value == 0;
 }
@@ -59,11 +61,11 @@ static void add_figures(struct drawing *d, const struct seep_node *n)
 {
 	char text[DRAW_MAX];
 
-	seep_text_table_add(d->text, "%s", draw_value(text, d->p, d->o->type, n->cum.value));
+	seep_text_table_add(d->text, "%s", draw_figure(text, d->p, d->o->type, &n->cum, d->o->period));
 	if (has_errors(d))
 		seep_text_table_add(d->text, "%s", draw_error(text, d->p, d->o->type, &n->cum, d->o->period));
 	seep_text_table_add(d->text, "%s", draw_share(text, n->cum.value, total_of(d)));
-	seep_text_table_add(d->text, "%s", draw_value(text, d->p, d->o->type, n->flat.value));
+	seep_text_table_add(d->text, "%s", draw_figure(text, d->p, d->o->type, &n->flat, d->o->period));
 	if (has_ages(d))
 		seep_text_table_add(d->text, "%s", draw_age(text, n->age_median_s));
 }

@@ -315,7 +315,7 @@ static void rows_know_age_thread_and_place(void)
 	EQ_U(p->samples.nr_blocks[0], 1);
 	EQ_U(p->samples.nr_blocks[121], 0);
 	EQ_U(p->samples.nr_alloc_samples[121], 30);
-	EQ_S(seep_profile_str(p, p->samples.thread[0]), "worker/4243");
+	EQ_S(seep_profile_str(p, p->samples.thread[0]), "worker");
 	EQ_U(stack->nr, 2);
 	EQ_U(leaf->addr, MODULE_START + 0x1000);
 	EQ_S(seep_profile_str(p, p->mappings[leaf->mapping].file), "/usr/bin/server");
