@@ -31,12 +31,20 @@ bool cli_blind_spot(const char *sysroot, const struct seep_recording *r, char *o
 	struct seep_program program;
 	const char *clause;
 
+	if (r->status.reasons & SEEP_REC_WHY_MALLOC_TAKEN && r->header.allocator[0] == '/') {
+		snprintf(out, cap,
+		         "its malloc is that of %.*s, which comes before the recorder: nothing of its heap can be "
+		         "seen (name the recorder first in LD_PRELOAD)",
+		         (int)sizeof(r->header.allocator), r->header.allocator);
+		return true;
+	}
 	if (!look_at_exe(sysroot, r, &program)) {
 		memset(&program, 0, sizeof(program));
 		program.is_elf = true;
 	}
 	program.is_jvm |= has_module(r, "libjvm.so");
 	program.is_node |= has_module(r, "libnode.so");
+	program.exports_malloc |= (r->status.reasons & SEEP_REC_WHY_MALLOC_TAKEN) != 0;
 	clause = seep_program_blind_spot(&program);
 	snprintf(out, cap, "%s", clause ? clause : "");
 	return seep_program_is_blind(&program);

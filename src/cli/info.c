@@ -25,6 +25,7 @@ static const struct {
 	{ SEEP_REC_WHY_BAD_OPTION, "SEEP_OPTIONS held something that is not understood: its default was kept" },
 	{ SEEP_REC_WHY_OFF, "recording was switched off for some time: totals have a hole" },
 	{ SEEP_REC_WHY_HEAPS_FULL, "the table of arenas was full: later ones share \"(more arenas)\"" },
+	{ SEEP_REC_WHY_MALLOC_TAKEN, "the program's malloc comes before the recorder: its calls are not seen" },
 };
 
 const char *info_reason(const struct seep_recording *r, size_t i)

@@ -213,7 +213,7 @@ struct start_scan {
  * last. */
 static bool is_c_library(const struct elfimage *image)
 {
-	return is_inside(image, (uint64_t)(uintptr_t)&dl_iterate_phdr);
+	return is_inside(image, seep_c_library_address());
 }
 
 static int look(struct dl_phdr_info *info, size_t size, void *data)
@@ -303,8 +303,8 @@ void modules_init(const struct seep_modules_config *given)
 		add_static_program();
 		return;
 	}
-	(void)dl_iterate_phdr(look, &scan);
-	(void)dl_iterate_phdr(add, &scan);
+	seep_objects_visit(look, &scan);
+	seep_objects_visit(add, &scan);
 }
 
 void seep_modules_use_table(void)

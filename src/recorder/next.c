@@ -16,6 +16,7 @@
 
 uint64_t seep_allocator_start, seep_allocator_end;
 char seep_allocator_path[128];
+bool seep_malloc_is_taken;
 
 /* ---- bootstrap pool ---- */
 
@@ -284,12 +285,13 @@ static void *musl_valloc(size_t n)
 /* The C library's own is behind us, and it is musl: glibc alone has this function. */
 static bool is_musl_behind(void)
 {
-	struct seep_symbol found = { 0 };
-	uint64_t c_library = (uint64_t)(uintptr_t)&dl_iterate_phdr;
+	struct seep_symbol found;
+	uint64_t c_library;
 
 	if (seep_linked_is_wrapped())
 		return seep_linked_has_musl_calloc();
 	found = seep_symbol_next("calloc");
+	c_library = seep_c_library_address();
 	return c_library >= found.start && c_library < found.end &&
 	       !seep_symbol_anywhere("gnu_get_libc_version").address;
 }
@@ -313,10 +315,13 @@ static void note_allocator(void)
 		text_add(&path, "linked");
 		return;
 	}
-	found = seep_symbol_next("malloc");
+	found = seep_symbol_before("malloc");
+	seep_malloc_is_taken = found.address;
+	if (!found.address)
+		found = seep_symbol_next("malloc");
 	if (!found.address)
 		return;
-	text_add(&path, found.path);
+	text_add(&path, found.is_executable ? "(the executable)" : found.path);
 	seep_allocator_start = found.start;
 	seep_allocator_end = found.end;
 }

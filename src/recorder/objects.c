@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <link.h>
 #include <stddef.h>
+#include <sys/auxv.h>
 
 #include "recorder/text.h"
 
@@ -15,7 +16,7 @@ struct tables {
 
 struct search {
 	const char *name;
-	bool from_next; /* only behind this library */
+	enum { ANYWHERE, BEFORE, BEHIND } where; /* of this library */
 	bool is_behind;
 	struct seep_symbol found;
 };
@@ -26,16 +27,11 @@ static const void *at(uint64_t base, uint64_t value)
 	return (const void *)(uintptr_t)(value < base ? value + base : value);
 }
 
-static bool read_tables(const struct dl_phdr_info *info, struct tables *t)
+static bool read_tables(uint64_t bias, const ElfW(Dyn) * dyn, struct tables *t)
 {
-	const ElfW(Dyn) *dyn = NULL;
-
 	*t = (struct tables){ 0 };
-	for (int i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			dyn = (const ElfW(Dyn) *)(uintptr_t)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
 	for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
-		const void *p = at(info->dlpi_addr, dyn->d_un.d_ptr);
+		const void *p = at(bias, dyn->d_un.d_ptr);
 
 		if (dyn->d_tag == DT_SYMTAB)
 			t->symbols = p;
@@ -93,6 +89,96 @@ static const ElfW(Sym) * find_symbol(const struct tables *t, const char *name)
 	return NULL;
 }
 
+static const ElfW(Dyn) * dynamic_of(const ElfW(Phdr) * headers, uint64_t nr, uint64_t bias)
+{
+	for (uint64_t i = 0; i < nr; i++)
+		if (headers[i].p_type == PT_DYNAMIC)
+			return (const ElfW(Dyn) *)(uintptr_t)(bias + headers[i].p_vaddr);
+	return NULL;
+}
+
+static bool read_tables_of(const struct dl_phdr_info *info, struct tables *t)
+{
+	return read_tables(info->dlpi_addr, dynamic_of(info->dlpi_phdr, info->dlpi_phnum, info->dlpi_addr), t);
+}
+
+/* ---- walking the objects ---- */
+
+/* The loader's list, which every object is in before the first constructor runs; NULL: a program without a loader. */
+static const struct link_map *first_object(void)
+{
+	const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+	uint64_t nr = getauxval(AT_PHNUM), bias = 0;
+	const ElfW(Dyn) * dyn;
+
+	for (uint64_t i = 0; headers && i < nr; i++)
+		if (headers[i].p_type == PT_PHDR)
+			bias = (uint64_t)(uintptr_t)headers - headers[i].p_vaddr;
+	dyn = headers ? dynamic_of(headers, nr, bias) : NULL;
+	for (; dyn && dyn->d_tag != DT_NULL; dyn++)
+		if (dyn->d_tag == DT_DEBUG && dyn->d_un.d_ptr)
+			return ((const struct r_debug *)(uintptr_t)dyn->d_un.d_ptr)->r_map;
+	return NULL;
+}
+
+static bool is_c_library(const char *path)
+{
+	const char *base = path;
+
+	for (const char *c = path; *c; c++)
+		if (*c == '/')
+			base = c + 1;
+	return text_starts(base, "libc.so.6") || text_starts(base, "libc-2.") || text_starts(base, "ld-musl-") ||
+	       text_starts(base, "libc.musl-") || text_equal(base, "libc.so");
+}
+
+typedef int iterate_fn(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+
+/* Another library's of that name (ThreadSanitizer's) is not ready while that library starts, and may allocate. */
+static iterate_fn *find_iterate(void)
+{
+	for (const struct link_map *l = first_object(); l; l = l->l_next) {
+		const ElfW(Sym) * symbol;
+		struct tables t;
+
+		if (!l->l_name || !is_c_library(l->l_name) || !read_tables(l->l_addr, l->l_ld, &t))
+			continue;
+		symbol = find_symbol(&t, "dl_iterate_phdr");
+		if (symbol) {
+			const void *address = at(l->l_addr, l->l_addr + symbol->st_value);
+			iterate_fn *fn;
+
+			__builtin_memcpy(&fn, &address, sizeof(fn));
+			return fn;
+		}
+	}
+	return dl_iterate_phdr;
+}
+
+static iterate_fn *c_iterate(void)
+{
+	static iterate_fn *found; /* two threads find the same */
+	iterate_fn *fn = __atomic_load_n(&found, __ATOMIC_RELAXED);
+
+	if (!fn) {
+		fn = find_iterate();
+		__atomic_store_n(&found, fn, __ATOMIC_RELAXED);
+	}
+	return fn;
+}
+
+void seep_objects_visit(int (*visit)(struct dl_phdr_info *, size_t, void *), void *data)
+{
+	(void)c_iterate()(visit, data);
+}
+
+uint64_t seep_c_library_address(void)
+{
+	return (uint64_t)(uintptr_t)c_iterate();
+}
+
+/* ---- searching them ---- */
+
 static void note_range(const struct dl_phdr_info *info, struct seep_symbol *found)
 {
 	found->start = UINT64_MAX;
@@ -125,9 +211,9 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 	(void)size;
 	if (is_ourselves(info)) {
 		s->is_behind = true;
-		return 0;
+		return s->where == BEFORE;
 	}
-	if ((s->from_next && !s->is_behind) || !read_tables(info, &t))
+	if ((s->where == BEHIND && !s->is_behind) || !read_tables_of(info, &t))
 		return 0;
 	symbol = find_symbol(&t, s->name);
 	if (!symbol)
@@ -145,11 +231,27 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
 	return 1;
 }
 
-static struct seep_symbol search(const char *name, bool from_next)
+struct seep_symbol seep_symbol_next(const char *name)
 {
-	struct search s = { .name = name, .from_next = from_next };
+	struct search s = { .name = name, .where = BEHIND };
 
-	(void)dl_iterate_phdr(visit, &s);
+	seep_objects_visit(visit, &s);
+	return s.found;
+}
+
+struct seep_symbol seep_symbol_before(const char *name)
+{
+	struct search s = { .name = name, .where = BEFORE };
+
+	seep_objects_visit(visit, &s);
+	return s.found;
+}
+
+struct seep_symbol seep_symbol_anywhere(const char *name)
+{
+	struct search s = { .name = name };
+
+	seep_objects_visit(visit, &s);
 	return s.found;
 }
 
@@ -194,25 +296,16 @@ static int visit_rival(struct dl_phdr_info *info, size_t size, void *data)
 	(void)size;
 	if (is_ourselves(info))
 		return 1;
-	if (!is_first && !(read_tables(info, &t) && find_symbol(&t, "malloc")))
+	if (!is_first && !(read_tables_of(info, &t) && find_symbol(&t, "malloc")))
 		return 0;
 	r->is_other = has_recorder(info);
-	return r->is_other || !is_first || (read_tables(info, &t) && find_symbol(&t, "malloc"));
+	return r->is_other || !is_first || (read_tables_of(info, &t) && find_symbol(&t, "malloc"));
 }
 
 bool seep_other_recorder(void)
 {
 	struct rival r = { 0 };
 
-	(void)dl_iterate_phdr(visit_rival, &r);
+	seep_objects_visit(visit_rival, &r);
 	return r.is_other;
-}
-
-struct seep_symbol seep_symbol_next(const char *name)
-{
-	return search(name, true);
-}
-struct seep_symbol seep_symbol_anywhere(const char *name)
-{
-	return search(name, false);
 }

@@ -7,6 +7,7 @@
 #ifndef SEEP_RECORDER_OBJECTS_H
 #define SEEP_RECORDER_OBJECTS_H
 
+#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,8 +20,13 @@ struct seep_symbol {
 
 /* The first definition of `name` after this library in load order; an exported one, of its default version. */
 struct seep_symbol seep_symbol_next(const char *name);
+/* The same in an object before this library: what the program calls in our place. */
+struct seep_symbol seep_symbol_before(const char *name);
 /* The same in any object but this library. */
 struct seep_symbol seep_symbol_anywhere(const char *name);
+/* The C library's own dl_iterate_phdr, and an address in that library. */
+void seep_objects_visit(int (*visit)(struct dl_phdr_info *, size_t, void *), void *data);
+uint64_t seep_c_library_address(void);
 
 /*
  * Another recorder is the one that the program's calls come to: it is linked into the executable, or into the object

@@ -137,6 +137,7 @@ size_t seep_bootstrap_size(const void *p);
 /* An address inside the object that defines the next malloc; its path is filled in. */
 extern uint64_t seep_allocator_start, seep_allocator_end;
 extern char seep_allocator_path[128];
+extern bool seep_malloc_is_taken; /* the program calls that one without coming to us */
 
 /* ---- the filter of sampled addresses (filter.c) ---- */
 

@@ -194,6 +194,8 @@ static bool start_recording(void)
 	seep.status.estimated_since_us = seep.period == 1 ? UINT64_MAX : 0;
 	if (seep.options.bad_option[0])
 		seep.status.reasons |= SEEP_REC_WHY_BAD_OPTION;
+	if (seep_malloc_is_taken)
+		seep.status.reasons |= SEEP_REC_WHY_MALLOC_TAKEN;
 	if (!seep_file_fit(why) || !take_memory()) {
 		say("nothing is recorded: ", why[0] ? why : "no memory for its tables");
 		return false;
@@ -230,10 +232,43 @@ static bool is_privileged(void)
 	return getauxval(AT_SECURE) != 0;
 }
 
+#ifndef SEEP_LINKED
+/*
+ * AddressSanitizer ends a program in which its library does not come first, unless it is told otherwise: the program
+ * runs, and we step aside.
+ */
+SEEP_EXPORT const char *__asan_default_options(void);
+SEEP_EXPORT const char *__asan_default_options(void)
+{
+	return "verify_asan_link_order=0";
+}
+#endif
+
+/*
+ * Sanitizers whose programs we leave alone: NULL or why. ThreadSanitizer would see our memcpy, and not what orders it,
+ * and report races.
+ */
+static const char *sanitizer_behind(void)
+{
+	const char *base = seep_allocator_path;
+
+	for (const char *c = base; *c; c++)
+		if (*c == '/')
+			base = c + 1;
+	if (seep_malloc_is_taken)
+		return NULL;
+	if (text_starts(base, "libasan.so") || text_starts(base, "libclang_rt.asan"))
+		return "the program is built with AddressSanitizer, whose library must come first";
+	if (text_starts(base, "libtsan.so") || text_starts(base, "libclang_rt.tsan"))
+		return "the program is built with ThreadSanitizer, which would take the recorder for a part of it";
+	return NULL;
+}
+
 void seep_start(void)
 {
 	uint32_t old = SEEP_STATE_NEW;
 	bool is_recording = false;
+	const char *sanitizer;
 
 	if (!environ || load_acquire(&seep.state) != SEEP_STATE_NEW || !seep_next_find())
 		return;
@@ -246,6 +281,8 @@ void seep_start(void)
 	seep_shares_memory = !seep_gates_find();
 	if (is_privileged())
 		say("nothing is recorded: ", "the program gains privileges at its start (setuid or capabilities)");
+	else if ((sanitizer = sanitizer_behind()))
+		say("nothing is recorded: ", sanitizer);
 	else if (!seep_other_recorder())
 		is_recording = start_recording();
 	store_release(&seep.state, is_recording ? (uint32_t)SEEP_STATE_RECORDING : (uint32_t)SEEP_STATE_OFF);

@@ -135,7 +135,8 @@ enum {
 	SEEP_REC_WHY_NO_WIPEONFORK = 1u << 8,  /* the kernel refused MADV_WIPEONFORK: forks are told by pid */
 	SEEP_REC_WHY_BAD_OPTION = 1u << 9,     /* SEEP_OPTIONS held a bad key or value; its default was kept */
 	SEEP_REC_WHY_OFF = 1u << 10,           /* recording was switched off at least once: totals have a hole */
-	SEEP_REC_WHY_HEAPS_FULL = 1u << 11     /* arenas without an entry of their own share the last one */
+	SEEP_REC_WHY_HEAPS_FULL = 1u << 11,    /* arenas without an entry of their own share the last one */
+	SEEP_REC_WHY_MALLOC_TAKEN = 1u << 12   /* the allocator's malloc comes before the recorder's: nothing is seen */
 };
 
 /* What was lost or skipped, counted: indices of seep_rec_status.lost (§7). */
