@@ -6,6 +6,7 @@
  * operations on different addresses run at once, and each needs only an atomic claim of its place.
  */
 #include "recorder/peak.h"
+#include "recorder/probe.h"
 #include "recorder/recorder.h"
 
 /* ---- slots ---- */
@@ -97,6 +98,21 @@ static void lose(const struct seep_block *b)
 	seep_lost(SEEP_REC_LOST_SAMPLES_WEIGHT, (uint64_t)((double)b->size / p + 0.5));
 }
 
+/* Only the heap's blocks: others lie inside of them, or are no business of whoever counts the heap. */
+static void tell_alloc(const struct seep_block *b)
+{
+	uint64_t weighted = b->size, float_state;
+
+	if (b->kind != SEEP_REC_KIND_HEAP)
+		return;
+	if (b->period > 1) {
+		float_state = seep_float_enter();
+		weighted = (uint64_t)((double)b->size / seep_probability(b->size, b->period) + 0.5);
+		seep_float_leave(float_state);
+	}
+	SEEP_PROBE3("otel_memory", "alloc", b->addr, b->size, weighted);
+}
+
 /* The order matters: visible in the index first, then the filter (filter.c says why). */
 bool seep_put_back(const struct seep_block *b)
 {
@@ -114,6 +130,7 @@ bool seep_put_back(const struct seep_block *b)
 	}
 	seep_filter_add(b->addr);
 	slot_mirror(slot - 1);
+	tell_alloc(b);
 	return true;
 }
 
@@ -270,6 +287,8 @@ bool seep_take(const void *addr, struct seep_block *out)
 	slot_mirror_empty(slot);
 	store_relaxed(&seep.samples[slot].checksum, 0ull);
 	slot_give(slot);
+	if (out->kind == SEEP_REC_KIND_HEAP)
+		SEEP_PROBE1("otel_memory", "free", addr);
 	return true;
 }
 

@@ -8,9 +8,10 @@ import sys
 from rig import run_all
 import basics
 import calls
+import observers
 import places
 import processes
 import stacks
 import threads
 
-sys.exit(run_all(basics.TESTS + threads.TESTS + stacks.TESTS + processes.TESTS + places.TESTS + calls.TESTS))
+sys.exit(run_all(basics.TESTS + threads.TESTS + stacks.TESTS + processes.TESTS + places.TESTS + calls.TESTS + observers.TESTS))
