@@ -5,7 +5,7 @@ if ! command -v clang-format >/dev/null; then
 	echo "clang-format is not installed: scripts/setup.sh check"
 	exit 77
 fi
-files=$(find src include tests demo bench examples \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) -print)
+files=$(find src include tests demo bench examples \( -name '*.c' -o -name '*.h' -o -name '*.cc' -o -name '*.hpp' \) -print)
 # shellcheck disable=SC2086
 wrong=$(clang-format --dry-run -Werror $files 2>&1 | grep -E 'error|warning')
 if [ -n "$wrong" ]; then
