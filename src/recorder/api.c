@@ -7,6 +7,7 @@
 
 #include "recorder/arena.h"
 #include "recorder/recorder.h"
+#include "recorder/text.h"
 
 #define CONTROL_SERIAL_SHIFT 48
 #define CONTROL_SERIAL (0x7full << CONTROL_SERIAL_SHIFT)
@@ -16,6 +17,7 @@ SEEP_EXPORT void seep_api_on(void) __asm__("seep_on");
 SEEP_EXPORT void seep_api_off(void) __asm__("seep_off");
 SEEP_EXPORT uint64_t seep_api_period_get(void) __asm__("seep_period_get");
 SEEP_EXPORT int seep_api_period_set(uint64_t period) __asm__("seep_period_set");
+SEEP_EXPORT int seep_api_mark(const char *name) __asm__("seep_mark");
 SEEP_EXPORT uint32_t seep_api_arena_new(const char *name) __asm__("seep_arena_new");
 SEEP_EXPORT void seep_api_status_get(struct seep_recorder_status *out, size_t nr_bytes) __asm__("seep_status_get");
 
@@ -68,6 +70,17 @@ int seep_api_period_set(uint64_t period)
 	if (!period || period > SEEP_REC_MAX_PERIOD || !is_ready())
 		return -1;
 	change_control(SEEP_REC_MAX_PERIOD, period);
+	return 0;
+}
+
+int seep_api_mark(const char *name)
+{
+	char kept[sizeof(((struct seep_rec_mark *)0)->name)];
+
+	if (!name || !*name || !is_ready())
+		return -1;
+	text_name(kept, sizeof(kept), name);
+	seep_mark_now(kept);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "recorder/arena.h"
 #include "recorder/recorder.h"
+#include "recorder/text.h"
 
 #define KIND_SHIFT 56
 #define NAME_BYTES sizeof(((struct seep_rec_heap *)0)->name)
@@ -30,17 +31,12 @@ static bool is_known(uint32_t arena)
 
 /* ---- entries ---- */
 
-/* What is kept of a name: no control characters, the end cut. Returns its hash, never 0. */
+/* What is kept of a name. Returns its hash, never 0. */
 static uint64_t cut_name(char out[NAME_BYTES], const char *name)
 {
 	uint64_t h = 1;
-	size_t n = 0;
 
-	__builtin_memset(out, 0, NAME_BYTES);
-	for (; n + 1 < NAME_BYTES && name[n]; n++)
-		out[n] = (unsigned char)name[n] < ' ' || name[n] == 127 ? '?' : name[n];
-	while (n && name[n] && ((unsigned char)name[n] & 0xc0) == 0x80) /* not in the middle of a character */
-		out[--n] = 0;
+	text_name(out, NAME_BYTES, name);
 	for (size_t i = 0; i < NAME_BYTES; i += 8) {
 		uint64_t word;
 

@@ -30,6 +30,19 @@ static inline bool text_equal(const char *a, const char *b)
 	return *a == *b;
 }
 
+/* A name as it is kept: no control characters, cut between characters of UTF-8 to less than `cap` bytes, NULs behind.
+ */
+static inline void text_name(char *out, size_t cap, const char *name)
+{
+	size_t n = 0;
+
+	__builtin_memset(out, 0, cap);
+	for (; n + 1 < cap && name[n]; n++)
+		out[n] = (unsigned char)name[n] < ' ' || name[n] == 127 ? '?' : name[n];
+	while (n && name[n] && ((unsigned char)name[n] & 0xc0) == 0x80)
+		out[--n] = 0;
+}
+
 struct text {
 	char *p;
 	size_t len, cap; /* cap counts the NUL */
