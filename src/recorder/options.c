@@ -3,6 +3,7 @@
  * by name and value. The environment is read as an array, without getenv, because other libraries may wrap it.
  */
 #include "recorder/recorder.h"
+#include "recorder/sys.h"
 #include "recorder/text.h"
 
 enum kind { BYTES, SWITCH, NUMBER, SHARE };
@@ -127,6 +128,24 @@ static void parse_pair(const char *s, size_t len, struct seep_options *o)
 	note_bad(o->bad_option, sizeof(o->bad_option), s, len);
 }
 
+/*
+ * A copy, because programs write their title over the environment, and with the directory that a relative one starts
+ * from, because children change theirs. What does not fit is left as it is, and cannot be opened.
+ */
+static void note_dir(struct seep_options *o, const char *value)
+{
+	static char directory[4096];
+	struct text t = text_in(directory, sizeof(directory));
+
+	if (value[0] != '/' && sys_call(SYS_getcwd, (long)directory, sizeof(directory), 0, 0, 0, 0) > 0 &&
+	    directory[0] == '/') {
+		t.len = text_len(directory);
+		text_add(&t, "/");
+	}
+	text_add(&t, value);
+	o->dir = t.is_cut ? value : directory;
+}
+
 void seep_options_read(struct seep_options *o, char **environment)
 {
 	const char *list = "";
@@ -138,7 +157,7 @@ void seep_options_read(struct seep_options *o, char **environment)
 		if (text_starts(*e, "SEEP_OPTIONS="))
 			list = *e + 13;
 		else if (text_starts(*e, "SEEP_DIR=") && (*e)[9])
-			o->dir = *e + 9;
+			note_dir(o, *e + 9);
 	}
 	while (*list) {
 		size_t len = 0;

@@ -9,7 +9,7 @@
  * Files: hook.c new.c mapping.c process.c (entry points), next.c (the allocator behind us), sampler.c (when),
  * samples.c index.c filter.c (live blocks), stacks.c (where), threads.c (who), file.c start.c options.c (the
  * recording), status.c trail.h (totals over time, losses), peak.c (peak and marks), budget.c (own time), fork.c
- * (children), unwind.h (the walker).
+ * rights.c (children), unwind.h (the walker).
  */
 #ifndef SEEP_RECORDER_H
 #define SEEP_RECORDER_H
@@ -352,6 +352,8 @@ const char *seep_file_path(void);
 /* Must be the first thing of every slow path: gives a forked child its own recording. */
 static inline void seep_fork_check(void);
 void seep_fork_noticed(void);
+/* rights.c: what is behind setuid and its like. */
+void seep_rights_find(void);
 static inline void seep_fork_check(void)
 {
 	if (unlikely(seep.cookie && load_relaxed(seep.cookie) == 0))

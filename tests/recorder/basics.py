@@ -146,6 +146,29 @@ def sandboxes():
        "its recording is made before, and goes on")
 
 
+def children_find_the_place():
+    with Place() as p:
+        b = p.run("titled", cwd=os.path.dirname(p.dir), env={"SEEP_DIR": os.path.basename(p.dir)})
+        ok(b.stdout == "0\ntitled\n" and b.stderr == "" and sorted(6500 in sizes(r) for r in p.recordings()) == [False, True],
+           "a relative directory is found though the environment is written over and the child is elsewhere", b, p.files())
+
+
+def children_that_give_up_rights():
+    if os.geteuid():
+        skip("children that give up root", "not root")
+        return
+    for what in ("setuid", "seteuid", "setreuid", "setresuid", "chroot"):
+        for mode in (0o755, 0o1777):
+            # Where the new user may write, a child that allocates nothing has no recording.
+            is_early = mode == 0o755 or what == "chroot"
+            with Place() as p:
+                os.chmod(p.dir, mode)
+                a, b = plain("drops-rights", what), p.run("drops-rights", what)
+                children = [r for r in p.recordings() if r.forked_from]
+                ok((a.stdout, "") == (b.stdout, b.stderr) and sorted(6600 in sizes(r) for r in children) == [False] * is_early + [True],
+                   f"a child is recorded after {what}, directory of mode {mode:o}", a, b, p.files())
+
+
 def bad_days():
     with Place() as p:
         b = p.run("entries", options="period=1,size=1M,colour=red,period=12Q")
@@ -227,4 +250,5 @@ def killed():
 
 TESTS = [every_entry_point, realloc_keeps_its_word, threads_have_names, children_have_their_own, mappings_are_a_kind_of_their_own,
          odd_stacks, another_library_at_the_same_address, descriptors_are_left_alone, exec_is_followed, control_from_outside,
-         full_tables, sandboxes, bad_days, other_allocators, old_ones_go, killed]
+         full_tables, sandboxes, children_find_the_place,
+         children_that_give_up_rights, bad_days, other_allocators, old_ones_go, killed]

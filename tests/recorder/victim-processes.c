@@ -186,6 +186,57 @@ static int traced(int argc, char **argv)
 	return 0;
 }
 
+/* ---- children that give up what a recording needs ---- */
+
+/* The title of the process, written over its arguments and its environment. */
+static int titled(int argc, char **argv)
+{
+	char **last = environ;
+
+	while (last[0] && last[1])
+		last++;
+	memset(argv[0], 't', (size_t)(*last + strlen(*last) - argv[0]));
+	if (chdir("/"))
+		return 1;
+	if (fork() == 0) {
+		keep(malloc(6500));
+		_exit(0);
+	}
+	reap();
+	puts("titled");
+	return 0;
+}
+
+static int gives_up(const char *what)
+{
+	if (!strcmp(what, "setuid"))
+		return setuid(65534);
+	if (!strcmp(what, "seteuid"))
+		return seteuid(65534);
+	if (!strcmp(what, "setreuid"))
+		return setreuid(65534, 65534);
+	if (!strcmp(what, "setresuid"))
+		return setresuid(65534, 65534, 65534);
+	return chroot("/proc") || chdir("/");
+}
+
+/* The second child does nothing after it. */
+static int drops_rights(int argc, char **argv)
+{
+	for (int i = 0; i < 2; i++) {
+		if (fork() == 0) {
+			int result = gives_up(argv[2]);
+
+			if (i == 0)
+				keep(malloc(6600));
+			_exit(result);
+		}
+		reap();
+	}
+	puts("drops-rights");
+	return 0;
+}
+
 const struct victim victims_processes[] = {
 	{ "fork-beside-threads", fork_beside_threads },
 	{ "vforks", vforks },
@@ -193,6 +244,8 @@ const struct victim victims_processes[] = {
 	{ "spawns", spawns },
 	{ "raw-forks", raw_forks },
 	{ "nothing", nothing },
+	{ "titled", titled },
+	{ "drops-rights", drops_rights },
 	{ "traced", traced },
 	{ NULL, NULL },
 };
