@@ -9,7 +9,7 @@ check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-
 	redis-tools sqlite3 heaptrack libjemalloc2 libmimalloc2.0 google-perftools libgoogle-perftools4 stress-ng debootstrap"
 demo="redis-server redis-tools python3"
 bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
-hosts="python3 strace redis-server redis-tools"
+hosts="python3 strace wrk redis-server redis-tools nginx haproxy mariadb-server mariadb-client varnish postgresql gcc"
 
 wanted=
 for group in ${*:-build check demo bench}; do

@@ -17,6 +17,7 @@ import json
 import os
 import pwd
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -300,13 +301,18 @@ def differences(plain, other):
             yield f"{what}: plain {str(a)[:400]!r}, recorded {str(b)[:400]!r}"
 
 
+def cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def run_all(host, args, scratch, row):
     plain, failed = None, 0
     for name, (options, is_short) in RUNS.items():
         if not (args.whole or is_short) or (args.only and name not in ("plain", args.only)):
             continue
         trial = Trial(args.seep, args.library, scratch, name, options, host.size, args.whole)
-        begun = time.monotonic()
+        begun, begun_cpu = time.monotonic(), cpu_seconds()
         try:
             result, (nr_recordings, nr_samples) = host.run_once(trial)
             wrong = list(differences(plain, result)) if plain is not None else []
@@ -315,13 +321,14 @@ def run_all(host, args, scratch, row):
             result, wrong = None, str(e).splitlines()
         except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):
             result, wrong = None, traceback.format_exc().splitlines()
+        took = f"({time.monotonic() - begun:.1f} s, {cpu_seconds() - begun_cpu:.1f} s of CPU)"
         if wrong:
             failed += 1
             print(f"{host.name}: {name}: WRONG\n  " + "\n  ".join(wrong), flush=True)
         elif plain is None:
-            print(f"{host.name}: plain: {json.dumps(result)[:600]}", flush=True)
+            print(f"{host.name}: plain: {json.dumps(result)[:600]} {took}", flush=True)
         else:
-            print(f"{host.name}: {name}: {said} ({time.monotonic() - begun:.1f} s)", flush=True)
+            print(f"{host.name}: {name}: {said} {took}", flush=True)
         if name == "plain" and wrong:
             break  # nothing to compare with
         plain = result if plain is None else plain
