@@ -19,6 +19,8 @@ static const struct cli_option run_options[] = {
 	CLI_BYTES(0, "size", struct run_options, size, "SIZE", "size of the recording (default 4M, at least 64K)"),
 	CLI_WORD(0, "mmap", struct run_options, mmap, switch_words, "on|off",
 	         "whether the program's own mappings are recorded too\n(default on)"),
+	CLI_TEXT(0, "budget", struct run_options, budget, "SHARE",
+	         "keep the recorder's own time below SHARE of one CPU, such as\n0.5%, by sampling less"),
 	CLI_TEXT(0, "dir", struct run_options, dir, "DIR",
 	         "keep recordings in DIR (default: /dev/shm/seep-UID, and at\nthe end $XDG_STATE_HOME/seep)"),
 	CLI_FLAG(0, "no-follow", struct run_options, no_follow, "do not record programs that CMD starts by exec"),
@@ -51,6 +53,25 @@ static const char *choose_library(const char *name, const char *library, const c
 	return program.libc == SEEP_LIBC_MUSL && musl ? musl : library;
 }
 
+/* What the recorder understands: a number of per cent, at most 100, with at most four decimals, not 0. */
+static bool is_share(const char *text)
+{
+	size_t whole = strspn(text, "0123456789"), nr = whole;
+	char *end;
+	double v = strtod(text, &end);
+
+	if (!whole || whole > 3)
+		return false;
+	if (text[nr] == '.') {
+		size_t decimals = strspn(text + nr + 1, "0123456789");
+
+		if (!decimals || decimals > 4)
+			return false;
+		nr += 1 + decimals;
+	}
+	return !strcmp(text + nr, "%") && v > 0 && v <= 100;
+}
+
 static int check_options(const struct run_options *o)
 {
 	char least[SEEP_UNIT_MAX];
@@ -59,6 +80,10 @@ static int check_options(const struct run_options *o)
 		return cli_usage("run", "--period: between 1 and %llu bytes", (unsigned long long)SEEP_REC_MAX_PERIOD);
 	if (o->period != RUN_NOT_GIVEN && o->exact && o->period != 1)
 		return cli_usage("run", "--exact and --period exclude each other");
+	if (o->budget && !is_share(o->budget))
+		return cli_usage("run", "--budget: '%s' is no share of a CPU such as 0.5%%", o->budget);
+	if (o->budget && o->exact)
+		return cli_usage("run", "--exact and --budget exclude each other");
 	if (o->size != RUN_NOT_GIVEN && (o->size < SEEP_REC_MIN_BYTES || o->size > SEEP_REC_MAX_BYTES))
 		return cli_usage("run", "--size: a recording has at least %s, at most 4GB",
 		                 seep_format_bytes(least, SEEP_REC_MIN_BYTES));

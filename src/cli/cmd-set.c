@@ -1,3 +1,7 @@
+#include <ctype.h>
+#include <string.h>
+#include <time.h>
+
 #include "cli/cli.h"
 #include "cli/targets.h"
 
@@ -5,6 +9,7 @@ struct set_options {
 	struct cli_target_options target;
 	uint64_t period;
 	int on; /* -1: as it is */
+	const char *mark;
 };
 
 #define NOT_GIVEN UINT64_MAX
@@ -16,6 +21,8 @@ static const struct cli_option set_options[] = {
 	          "mean bytes between samples from now on; 1 records every\nallocation"),
 	CLI_SWITCH(0, "on", struct set_options, on, 1, "record"),
 	CLI_SWITCH(0, "off", struct set_options, on, 0, "stop recording: totals get a hole, which is noted"),
+	CLI_TEXT(0, "mark", struct set_options, mark, "NAME",
+	         "give this moment a name, for --since=mark:NAME; after what\nelse is set"),
 	CLI_LIST(0, "dir", struct set_options, target.dirs, "DIR", "look for recordings in DIR (may be given again)"),
 	CLI_END
 };
@@ -24,6 +31,8 @@ static void say_done(const struct set_options *o, const struct cli_target *t)
 {
 	char period[SEEP_UNIT_MAX];
 
+	if (o->period == NOT_GIVEN && o->on < 0)
+		return;
 	if (o->on == 0)
 		cli_note("%s: recording is off from now on", t->label);
 	else if (o->period == NOT_GIVEN)
@@ -33,6 +42,19 @@ static void say_done(const struct set_options *o, const struct cli_target *t)
 	else
 		cli_note("%s: one sample every %s on average from now on", t->label,
 		         seep_format_bytes(period, (double)o->period));
+}
+
+static int set_mark(const struct set_options *o, const struct cli_target *t)
+{
+	struct seep_error err = { .status = SEEP_OK };
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (seep_recording_mark(t->path, o->mark, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, &err) !=
+	    SEEP_OK)
+		return cli_fail(t->path, &err);
+	cli_note("%s: this moment is marked '%s'", t->label, o->mark);
+	return CLI_OK;
 }
 
 static int set_one(const struct set_options *o, const struct cli_target *t)
@@ -46,7 +68,18 @@ static int set_one(const struct set_options *o, const struct cli_target *t)
 	if (seep_recording_control(t->path, o->period == NOT_GIVEN ? 0 : o->period, o->on, &err) != SEEP_OK)
 		return cli_fail(t->path, &err);
 	say_done(o, t);
-	return CLI_OK;
+	return o->mark ? set_mark(o, t) : CLI_OK;
+}
+
+/* What a name must be to be typed again behind "mark:". */
+static bool is_mark_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *c = name; *c; c++)
+		if (iscntrl((unsigned char)*c) || *c == ',')
+			return false;
+	return len && len <= sizeof(((struct seep_rec_mark *)0)->name);
 }
 
 static int run(const void *options, int nr_operands, char **operands)
@@ -57,8 +90,11 @@ static int run(const void *options, int nr_operands, char **operands)
 
 	if (!nr_operands)
 		return cli_usage("set", "which process? Give its pid or its recording");
-	if (o->period == NOT_GIVEN && o->on < 0)
-		return cli_usage("set", "nothing to set: give --period, --on or --off");
+	if (o->period == NOT_GIVEN && o->on < 0 && !o->mark)
+		return cli_usage("set", "nothing to set: give --period, --on, --off or --mark");
+	if (o->mark && !is_mark_name(o->mark))
+		return cli_usage("set", "--mark: a name has 1 to %zu bytes, none of them a comma",
+		                 sizeof(((struct seep_rec_mark *)0)->name));
 	if (o->period != NOT_GIVEN && (!o->period || o->period > SEEP_REC_MAX_PERIOD))
 		return cli_usage("set", "--period: between 1 and %llu bytes", (unsigned long long)SEEP_REC_MAX_PERIOD);
 	rc = cli_targets_resolve("set", &o->target, nr_operands, operands, &targets);
@@ -73,7 +109,7 @@ static int run(const void *options, int nr_operands, char **operands)
 const struct cli_verb cli_verb_set = {
 	.name = "set",
 	.arguments = "PID|RECORDING…",
-	.summary = "change the period of a running recording, or switch it off and on",
+	.summary = "change the period of a running recording, switch it off and on, or mark a moment",
 	.details =
 		"No signal, no restart: the program notices at its next sample, at the latest after 16 MiB a thread.\n",
 	.options = set_options,

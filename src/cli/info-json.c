@@ -96,6 +96,60 @@ static void add_periods(struct seep_json *j, const struct info *i)
 	seep_json_end(j);
 }
 
+static void add_heaps(struct seep_json *j, const struct info *i)
+{
+	seep_json_array(j, "heaps");
+	for (size_t k = 0; k < i->nr_heaps; k++) {
+		seep_json_object(j, NULL);
+		seep_json_str(j, "heap", i->heaps[k].name);
+		add_estimate(j, "inuse", &i->heaps[k].inuse);
+		add_estimate(j, "alloc", &i->heaps[k].alloc);
+		seep_json_end(j);
+	}
+	seep_json_end(j);
+}
+
+static void add_peak(struct seep_json *j, const struct info *i)
+{
+	if (isnan(i->peak_bytes))
+		return;
+	seep_json_object(j, "peak");
+	seep_json_double(j, "inuse_bytes", i->peak_bytes);
+	seep_json_double(j, "time_s", i->peak.used_s);
+	seep_json_bool(j, "is_now", i->peak.source != SEEP_MOMENT_OF_PEAK);
+	seep_json_end(j);
+}
+
+static void add_marks(struct seep_json *j, const struct info *i)
+{
+	char when[32];
+
+	seep_json_array(j, "marks");
+	for (size_t k = 0; k < i->r->nr_marks; k++) {
+		const struct seep_rec_named_mark *m = &i->r->marks[k];
+
+		seep_json_object(j, NULL);
+		seep_json_str(j, "name", m->name);
+		seep_json_double(j, "time_s", (double)m->time_us / 1e6);
+		seep_json_str(j, "time", info_time(i->r, m->time_us, when));
+		seep_json_str(j, "by", info_mark_by(m->by));
+		seep_json_end(j);
+	}
+	seep_json_end(j);
+}
+
+static void add_reach(struct seep_json *j, const struct seep_recording *r)
+{
+	seep_json_object(j, "over_time");
+	seep_json_u64(j, "totals", r->nr_ring);
+	if (r->nr_ring)
+		seep_json_double(j, "totals_since_s", (double)r->ring[0].time_us / 1e6);
+	seep_json_u64(j, "system", r->nr_system);
+	if (r->nr_system)
+		seep_json_double(j, "system_since_s", (double)r->system[0].time_us / 1e6);
+	seep_json_end(j);
+}
+
 static void add_cost(struct seep_json *j, const struct info *i)
 {
 	const struct seep_rec_status *s = &i->r->status;
@@ -104,6 +158,8 @@ static void add_cost(struct seep_json *j, const struct info *i)
 	if (s->cost_ns)
 		seep_json_double(j, "seconds", (double)s->cost_ns / 1e9);
 	add_number(j, "cpu_share", i->cost_share);
+	if (i->r->header.budget_ppm)
+		seep_json_double(j, "budget_cpu_share", i->r->header.budget_ppm / 1e6);
 	seep_json_u64(j, "address_space_bytes", s->private_bytes);
 	seep_json_u64(j, "file_bytes", i->file_bytes);
 	seep_json_u64(j, "slow_calls", s->slow_calls);
@@ -186,6 +242,10 @@ void info_json(const struct info *i, const struct cli_targets *targets, FILE *ou
 		add_estimate(&j, "mmap_inuse", &i->mmap_inuse);
 	seep_json_u64(&j, "samples_live", i->samples_live);
 	seep_json_u64(&j, "samples_made", i->r->status.samples_made);
+	add_heaps(&j, i);
+	add_peak(&j, i);
+	add_marks(&j, i);
+	add_reach(&j, i->r);
 	add_memory(&j, &i->memory);
 	add_lost(&j, i);
 	add_cost(&j, i);

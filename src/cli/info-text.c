@@ -86,6 +86,30 @@ static void say_estimate(FILE *out, const char *label, const struct seep_estimat
 		     seep_format_count(objects, e->objects), e->nr_samples, e->nr_samples == 1 ? "" : "s");
 }
 
+#define MAX_PERIODS 24u /* lines */
+
+static void say_periods(const struct info *i, FILE *out)
+{
+	const struct seep_recording *r = i->r;
+	char unit[SEEP_UNIT_MAX], since[SEEP_UNIT_MAX];
+	size_t nr_left_out = r->nr_periods > MAX_PERIODS ? r->nr_periods - MAX_PERIODS : 0;
+
+	if (r->nr_periods < 2)
+		return;
+	for (size_t k = 0; k < r->nr_periods; k++) {
+		const struct seep_rec_period *p = &r->periods[k];
+
+		if (k && k <= nr_left_out)
+			continue;
+		line(out, k ? "" : "periods", "%s after %s (%s)",
+		     p->period ? seep_format_bytes(unit, (double)p->period) : "off",
+		     seep_format_seconds(since, fmax(((double)p->time_us - (double)r->header.start_us) / 1e6, 0)),
+		     info_period_cause(p->cause));
+		if (!k && nr_left_out)
+			line(out, "", "(%zu more)", nr_left_out);
+	}
+}
+
 static void say_period(const struct info *i, FILE *out)
 {
 	char unit[SEEP_UNIT_MAX], since[SEEP_UNIT_MAX];
@@ -101,12 +125,67 @@ static void say_period(const struct info *i, FILE *out)
 	else if (i->estimated_since_s > 0)
 		line(out, "", "figures are estimates since %s after the start",
 		     seep_format_seconds(since, i->estimated_since_s));
-	for (size_t k = 1; k < i->r->nr_periods; k++) {
-		const struct seep_rec_period *p = &i->r->periods[k];
+	say_periods(i, out);
+}
 
-		line(out, "", "%s after %s (%s)", p->period ? seep_format_bytes(unit, (double)p->period) : "off",
-		     seep_format_seconds(since, (double)p->time_us / 1e6), info_period_cause(p->cause));
+static void say_heaps(const struct info *i, FILE *out)
+{
+	for (size_t k = 0; k < i->nr_heaps; k++) {
+		const struct info_heap *h = &i->heaps[k];
+		char unit[SEEP_UNIT_MAX], alloc[SEEP_UNIT_MAX];
+
+		if (i->nr_heaps > 1)
+			line(out, k ? "" : "heaps", "%10s of %10s allocated  %s",
+			     seep_format_bytes(unit, h->inuse.bytes), seep_format_bytes(alloc, h->alloc.bytes),
+			     h->name);
 	}
+}
+
+static void say_peak(const struct info *i, FILE *out)
+{
+	char bytes[SEEP_UNIT_MAX], when[32], ago[SEEP_UNIT_MAX];
+
+	if (isnan(i->peak_bytes) || i->peak_bytes <= 0)
+		return;
+	seep_format_bytes(bytes, i->peak_bytes);
+	if (i->peak.source == SEEP_MOMENT_OF_PEAK)
+		line(out, "peak", "%s of the heap at %s, %s before %s (seep top --at=peak)", bytes,
+		     info_time(i->r, (uint64_t)(i->peak.used_s * 1e6), when),
+		     seep_format_seconds(ago, fmax(i->target->now_s - i->peak.used_s, 0)),
+		     i->target->is_alive ? "now" : "the end");
+	else
+		line(out, "peak", "%s of the heap, %s", bytes, i->target->is_alive ? "now" : "at the end");
+}
+
+static void say_marks(const struct info *i, FILE *out)
+{
+	for (size_t k = 0; k < i->r->nr_marks; k++) {
+		const struct seep_rec_named_mark *m = &i->r->marks[k];
+		char when[32], ago[SEEP_UNIT_MAX];
+
+		line(out, k ? "" : "marks", "%s, %s before %s: %s (by %s)", info_time(i->r, m->time_us, when),
+		     seep_format_seconds(ago, fmax(i->target->now_s - (double)m->time_us / 1e6, 0)),
+		     i->target->is_alive ? "now" : "the end", m->name, info_mark_by(m->by));
+	}
+}
+
+/* How far back totals go. */
+static void say_reach(const struct info *i, FILE *out)
+{
+	char ring[SEEP_UNIT_MAX], system[SEEP_UNIT_MAX];
+	const struct seep_recording *r = i->r;
+
+	if (!r->nr_ring)
+		return;
+	seep_format_seconds(ring, fmax(i->target->now_s - (double)r->ring[0].time_us / 1e6, 0));
+	if (!r->nr_system) {
+		line(out, "over time", "%zu totals that reach back %s, what the system said nobody wrote", r->nr_ring,
+		     ring);
+		return;
+	}
+	seep_format_seconds(system, fmax(i->target->now_s - (double)r->system[0].time_us / 1e6, 0));
+	line(out, "over time", "%zu totals that reach back %s, %zu of the system that reach back %s", r->nr_ring, ring,
+	     r->nr_system, system);
 }
 
 static void say_cost(const struct info *i, FILE *out)
@@ -120,6 +199,8 @@ static void say_cost(const struct info *i, FILE *out)
 		line(out, "cost", "%s in %s samplings, %.3g %% of one CPU",
 		     seep_format_seconds(time, (double)s->cost_ns / 1e9),
 		     seep_format_count(calls, (double)s->slow_calls), 100 * i->cost_share);
+	if (i->r->header.budget_ppm)
+		line(out, "", "its budget is %.4g %% of one CPU", i->r->header.budget_ppm / 1e4);
 	line(out, "", "at most %s of memory for its tables, a recording of %s",
 	     seep_format_bytes(bytes, (double)s->private_bytes), seep_format_bytes(file, (double)i->file_bytes));
 	line(out, "tables", "%zu live samples, %" PRIu64 " stacks, %" PRIu64 " modules, %" PRIu64 " threads",
@@ -218,6 +299,10 @@ void info_text(const struct info *i, FILE *out)
 	say_estimate(out, "allocated", &i->alloc);
 	if (h->options & SEEP_REC_OPT_MMAP)
 		say_estimate(out, "mappings", &i->mmap_inuse);
+	say_heaps(i, out);
+	say_peak(i, out);
+	say_marks(i, out);
+	say_reach(i, out);
 	say_memory(i, out);
 	say_lost(i, out);
 	say_cost(i, out);

@@ -41,9 +41,15 @@ const char *info_period_cause(uint32_t cause)
 	static const char *const causes[] = { [SEEP_REC_CAUSE_START] = "start",
 		                              [SEEP_REC_CAUSE_CONTROL] = "set",
 		                              [SEEP_REC_CAUSE_FULL] = "table full",
-		                              [SEEP_REC_CAUSE_FORK] = "fork" };
+		                              [SEEP_REC_CAUSE_FORK] = "fork",
+		                              [SEEP_REC_CAUSE_BUDGET] = "budget" };
 
 	return cause < ARRAY_SIZE(causes) && causes[cause] ? causes[cause] : "unknown";
+}
+
+const char *info_mark_by(uint32_t by)
+{
+	return by == SEEP_REC_MARK_BY_PROGRAM ? "the program" : by == SEEP_REC_MARK_BY_TOOL ? "seep set" : "unknown";
 }
 
 char *info_time(const struct seep_recording *r, uint64_t time_us, char out[32])
@@ -173,6 +179,32 @@ static void collect_times(struct info *out)
 		out->estimated_since_s = fmax(0, (double)r->status.estimated_since_us / 1e6 - start_s);
 }
 
+/* malloc's always; others when there is something to say of them. */
+static void collect_heaps(struct info *out)
+{
+	for (unsigned kind = 0; kind < SEEP_NR_KINDS; kind++) {
+		struct info_heap *h = &out->heaps[out->nr_heaps];
+
+		if (!seep_recording_has_heap(out->r, (uint8_t)kind))
+			continue;
+		seep_recording_heap_name(out->r, (uint8_t)kind, h->name);
+		h->inuse = seep_recording_inuse(out->r, (uint8_t)kind);
+		h->alloc = seep_recording_alloc(out->r, (uint8_t)kind);
+		out->nr_heaps += kind == SEEP_REC_KIND_HEAP || h->alloc.bytes > 0 || h->inuse.nr_samples > 0;
+	}
+}
+
+static void collect_peak(struct info *out)
+{
+	out->peak = (struct seep_moment){ .kind = SEEP_MOMENT_PEAK };
+	out->peak_bytes = NAN;
+	if (seep_moment_find(out->r, out->target->now_s, &out->peak, NULL) != SEEP_OK)
+		return;
+	out->peak_bytes = out->peak.source == SEEP_MOMENT_OF_PEAK ? out->r->words.peak_bytes : out->inuse.bytes;
+	if (!isfinite(out->peak_bytes) || out->peak_bytes < 0)
+		out->peak_bytes = NAN;
+}
+
 void info_collect(struct cli_end_sources *sources, const struct cli_target *target, struct info *out)
 {
 	const struct seep_recording *r = target->recording;
@@ -189,6 +221,8 @@ void info_collect(struct cli_end_sources *sources, const struct cli_target *targ
 	out->file_bytes = stat(target->path, &st) ? r->header.file_bytes : (uint64_t)st.st_size;
 	out->period = r->words.control & SEEP_REC_CONTROL_ON ? r->status.period : 0;
 	collect_times(out);
+	collect_heaps(out);
+	collect_peak(out);
 	out->nr_losses = cli_losses_of(r, out->losses, CLI_LOSSES_MAX);
 	out->is_blind = cli_blind_spot(sources->sysroot, r, out->blind, sizeof(out->blind));
 	collect_memory(sources->sysroot, out);

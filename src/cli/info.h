@@ -22,6 +22,11 @@ struct info_memory {
 	uint64_t nr_threads, nr_fds, nr_mappings;
 };
 
+struct info_heap {
+	char name[SEEP_HEAP_NAME_MAX];
+	struct seep_estimate inuse, alloc;
+};
+
 struct info {
 	const struct cli_target *target;
 	const struct seep_recording *r;
@@ -30,6 +35,10 @@ struct info {
 	uint64_t samples_live;
 	double lifetime_s;
 	double cost_share; /* of one CPU; NaN unknown */
+	struct info_heap heaps[SEEP_NR_KINDS];
+	size_t nr_heaps;
+	struct seep_moment peak; /* of it: used_s NaN when nothing was ever allocated */
+	double peak_bytes;
 	uint64_t file_bytes;
 	uint64_t period;          /* 0: off */
 	double estimated_since_s; /* NaN: exact all along */
@@ -47,6 +56,9 @@ const char *info_reason(const struct seep_recording *r, size_t i);
 const char *info_period_cause(uint32_t cause);
 /* "2026-11-24T17:00:00Z" of a time in microseconds since the recording's epoch. */
 char *info_time(const struct seep_recording *r, uint64_t time_us, char out[32]);
+
+/* "program" or "tool". */
+const char *info_mark_by(uint32_t by);
 
 void info_text(const struct info *info, FILE *out);
 void info_json(const struct info *info, const struct cli_targets *targets, FILE *out);

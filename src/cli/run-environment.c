@@ -122,6 +122,8 @@ static void set_options(const struct run_options *o)
 		list = append_u64(list, "size", o->size);
 	if (o->mmap >= 0)
 		list = append(list, "mmap", o->mmap ? "on" : "off");
+	if (o->budget)
+		list = append(list, "budget", o->budget);
 	if (o->no_follow)
 		list = append(list, "follow", "off");
 	if (strcmp(list, old ? old : "") != 0)

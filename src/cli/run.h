@@ -18,7 +18,7 @@ struct run_options {
 	uint64_t period, size; /* RUN_NOT_GIVEN */
 	bool exact, no_follow;
 	int mmap; /* -1: not given */
-	const char *dir, *library;
+	const char *dir, *library, *budget;
 };
 
 /* ---- environment ---- */
