@@ -9,6 +9,8 @@
 #define SLOTS 64
 #define MAX_BELOW (64u << 12) /* of what is known of a thread's own stack: frames since then */
 #define AT_ONCE 4             /* frames between two looks whether the rest is known */
+#define OFTEN_UP_TO 16        /* frames; further on half as often */
+#define NO_SAVER 255
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -99,7 +101,7 @@ static void begin_side(struct lastwalk *m, const struct seep_regs *regs)
 	side->high = 0;
 	side->first = side->nr = 0;
 	side->end = WALK_OPEN;
-	side->has_fp_rule = false;
+	side->nr_uses = 0;
 }
 
 void lastwalk_cancel(const struct seep_walk_thread *thread)
@@ -143,109 +145,147 @@ static ALWAYS_INLINE uint64_t word_at(uint64_t addr)
 	return v;
 }
 
-/*
- * The frame pointer at frame i: where the last of the frames from `from` on that saved it put it, if any did. Few
- * frames need it, so it is not carried along.
- */
-static uint64_t frame_pointer(const struct walk_side *side, uint32_t from, uint32_t i, uint64_t fp)
-{
-	while (i-- > from) {
-		uint64_t at = SHORT_FP_AT(side->steps[i].rule);
-
-		if (at)
-			return word_at(side->high + (uint64_t)(int64_t)side->steps[i + 1].at - at);
-	}
-	return fp;
-}
-
-/* From frame i by a rule that needs the frame pointer. Positive: it leads nowhere. */
-static __attribute__((noinline)) int64_t cfa_by_frame_pointer(struct walk_side *side, uint32_t from, uint32_t i,
-                                                              uint64_t fp, uint64_t rule)
-{
-	uint64_t offset;
-
-	fp = frame_pointer(side, from, i, fp);
-	offset = fp - side->high;
-	side->has_fp_rule = true;
-	if (fp > side->high || (int64_t)offset < side->steps[i].at)
-		return 1;
-	return (int64_t)(offset + SHORT_CFA_OFFSET(rule));
-}
-
-/* Where a walk is. `from`: the frame that fp was the frame pointer of. */
+/* Where a walk is. At frame `from` the frame pointer was `fp`, which frame `saver` saved, or none (NO_SAVER). */
 struct run {
 	struct walk_side *side;
 	uint64_t ra, high, fp;
 	int64_t at;
-	uint64_t seen; /* all bits of all addresses */
-	uint32_t i, from;
+	uint64_t seen;     /* all bits of all addresses */
+	uint64_t first_fp; /* at the frame that the run began with */
+	uint32_t i, from, saver;
 };
 
-/* From frame r->i + k to the next; false: no short rule does. */
-static ALWAYS_INLINE bool step_short(struct run *r, uint32_t k)
+static uint64_t saved_frame_pointer(const struct walk_side *side, uint32_t saver)
 {
-	uint64_t ra = r->ra, mixed = SHORT_MIXED(ra), rule = rules_short_get(mixed);
-	struct walk_step *step = &r->side->steps[r->i + k];
-	int64_t at = r->at;
+	return word_at(side->high + (uint64_t)(int64_t)side->steps[saver + 1].at -
+	               SHORT_FP_AT(side->steps[saver].rule));
+}
 
-	r->seen |= ra;
+/* Brings the frame pointer to frame i, whose step has its `at`. Few frames need it, so it is not carried along. */
+static void find_frame_pointer(struct run *r, uint32_t i)
+{
+	const struct walk_step *steps = r->side->steps;
+
+	for (uint32_t k = i; k > r->from; k--)
+		if (SHORT_FP_AT(steps[k - 1].rule)) {
+			r->saver = k - 1;
+			r->fp = saved_frame_pointer(r->side, k - 1);
+			break;
+		}
+	r->from = i;
+}
+
+static void note_use(struct walk_side *side, uint32_t by, uint32_t saver)
+{
+	side->uses[side->nr_uses++] = (struct walk_use){ .by = (uint8_t)by, .saver = (uint8_t)saver };
+}
+
+/* From frame i by a rule that needs the frame pointer. Positive: it leads nowhere. */
+static __attribute__((noinline)) int64_t cfa_by_frame_pointer(struct run *r, uint32_t i, uint64_t rule)
+{
+	uint64_t offset;
+
+	find_frame_pointer(r, i);
+	offset = r->fp - r->high;
+	if (r->fp > r->high || (int64_t)offset < r->side->steps[i].at)
+		return 1;
+	note_use(r->side, i, r->saver);
+	return (int64_t)(offset + SHORT_CFA_OFFSET(rule));
+}
+
+/* Frame i by a rule that is not a plain one, or by none. */
+static __attribute__((noinline)) int64_t step_otherwise(struct run *r, uint32_t i, int64_t at)
+{
+	struct walk_step *step = &r->side->steps[i];
+	uint64_t rule = rules_short_find(SHORT_MIXED(step->ra));
+
+	step->rule = (uint32_t)rule;
+	if (!rule || SHORT_IS_END(rule))
+		return 1;
+	return rule & SHORT_FP ? cfa_by_frame_pointer(r, i, rule) : at + (int64_t)SHORT_CFA_OFFSET(rule);
+}
+
+/* From frame i to the next; false: no short rule does. What the loop needs is the caller's, in registers. */
+static ALWAYS_INLINE bool step_short(struct run *r, uint32_t i, uint64_t *ra_at, int64_t *at_at)
+{
+	uint64_t ra = *ra_at, mixed = SHORT_MIXED(ra), rule = rules_short_get(mixed);
+	struct walk_step *step = &r->side->steps[i];
+	int64_t at = *at_at;
+
 	step->ra = ra;
 	step->at = (int32_t)at;
+	step->rule = (uint32_t)rule;
 	if (likely(rule < SHORT_NOT_PLAIN)) {
 		at += (int64_t)SHORT_CFA_OFFSET(rule);
 	} else {
-		rule = rules_short_find(mixed);
-		if (!rule)
-			return false;
-		if (rule & SHORT_FP)
-			at = cfa_by_frame_pointer(r->side, r->from, r->i + k, r->fp, rule);
-		else
-			at += (int64_t)SHORT_CFA_OFFSET(rule);
+		at = step_otherwise(r, i, at);
+		rule = step->rule;
 	}
-	step->rule = (uint32_t)rule;
-	r->side->frames[r->i + k] = ra + modules_adjust_return[SHORT_MODULE(rule)];
 	if (unlikely(at > 0))
 		return false;
-	r->at = at;
-	r->ra = machine_strip(word_at(r->high + (uint64_t)at - SHORT_RA_AT(rule)));
+	r->side->frames[i] = ra + modules_adjust_return[SHORT_MODULE(rule)];
+	*at_at = at;
+	*ra_at = machine_strip(word_at(r->high + (uint64_t)at - SHORT_RA_AT(rule)));
 	return true;
 }
 
-/* Up to AT_ONCE frames; false: no short rule goes on. */
+/* Some frames; false: no short rule goes on, or there is no more room. */
 static ALWAYS_INLINE bool step_some(struct run *r)
 {
-	if (likely(r->i + AT_ONCE <= SEEP_REC_MAX_FRAMES)) {
+	uint64_t ra = r->ra, seen = r->seen;
+	uint32_t i = r->i, end = i + AT_ONCE;
+	int64_t at = r->at;
+	bool has_gone = true;
+
+	if (unlikely(end > SEEP_REC_MAX_FRAMES)) {
+		for (; i < SEEP_REC_MAX_FRAMES && has_gone; i += has_gone) {
+			seen |= ra;
+			has_gone = step_short(r, i, &ra, &at);
+		}
+		has_gone = false;
+	} else {
 #pragma GCC unroll 8
-		for (uint32_t k = 0; k < AT_ONCE; k++)
-			if (!step_short(r, k)) {
-				r->i += k;
-				return false;
-			}
-		r->i += AT_ONCE;
-		return true;
+		for (uint32_t k = 0; k < AT_ONCE; k++) {
+			seen |= ra;
+			has_gone = step_short(r, i, &ra, &at);
+			if (unlikely(!has_gone))
+				break;
+			i++;
+		}
 	}
-	while (r->i < SEEP_REC_MAX_FRAMES) {
-		if (!step_short(r, 0))
-			return false;
-		r->i++;
-	}
-	return false;
+	r->ra = ra;
+	r->seen = seen;
+	r->at = at;
+	r->i = i;
+	return has_gone;
+}
+
+static void drop_uses(struct walk_side *side, uint32_t i)
+{
+	while (side->nr_uses && side->uses[side->nr_uses - 1].by >= i)
+		side->nr_uses--;
 }
 
 /*
  * Takes back what was not so: a place without a rule (rules_short_get), which leads to itself up to the end, and
  * addresses with bits that the key has no room for.
  */
-static void take_back(struct run *r)
+static __attribute__((noinline)) void take_back(struct run *r)
 {
 	const struct walk_step *steps = r->side->steps;
 
-	for (uint32_t i = r->from; i < r->i; i++)
+	for (uint32_t i = r->side->first; i < r->i; i++)
 		if (!steps[i].rule || steps[i].ra >> 48) {
 			r->i = i;
 			r->ra = steps[i].ra;
 			r->at = steps[i].at;
 		}
+	drop_uses(r->side, r->i);
+	if (r->from > r->i) {
+		r->from = r->side->first;
+		r->saver = NO_SAVER;
+		r->fp = r->first_fp;
+	}
 }
 
 /* ---- what is remembered ---- */
@@ -263,29 +303,46 @@ static uint32_t same_returns(const struct walk_side *old, uint32_t j)
 	return (uint32_t)(step - &old->steps[j]);
 }
 
-/* The same for frame pointers, where a rule needs one; `fp` is that of frame j. */
-static __attribute__((noinline)) uint32_t same_frame_pointers(const struct walk_side *old, uint32_t j, uint32_t nr,
-                                                              uint64_t fp)
+/* The same for frame pointers, where a rule needs one; frame j is frame r->i. */
+static __attribute__((noinline)) uint32_t same_frame_pointers(struct run *r, const struct walk_side *old, uint32_t j,
+                                                              uint32_t nr)
 {
-	for (uint32_t i = j; i < j + nr; i++) {
-		const struct walk_step *step = &old->steps[i];
+	for (uint32_t k = 0; k < old->nr_uses; k++) {
+		uint32_t by = old->uses[k].by, saver = old->uses[k].saver;
+		bool is_saved = saver >= j && saver != NO_SAVER;
+		uint64_t fp;
 
-		if (step->rule & SHORT_FP && frame_pointer(old, j, i, fp) + SHORT_CFA_OFFSET(step->rule) !=
-		                                     old->high + (uint64_t)(int64_t)step[1].at)
-			return i - j;
+		if (by < j)
+			continue;
+		if (by >= j + nr)
+			break;
+		fp = is_saved ? saved_frame_pointer(old, saver) : r->fp;
+		if (fp + SHORT_CFA_OFFSET(old->steps[by].rule) != old->high + (uint64_t)(int64_t)old->steps[by + 1].at)
+			return by - j;
 	}
 	return nr;
 }
 
-static uint32_t count_same(const struct run *r, const struct walk_side *old, uint32_t j)
+static uint32_t count_same(struct run *r, const struct walk_side *old, uint32_t j)
 {
 	uint32_t nr = same_returns(old, j);
 
-	if (unlikely(old->has_fp_rule)) {
-		r->side->steps[r->i].at = (int32_t)r->at;
-		nr = same_frame_pointers(old, j, nr, frame_pointer(r->side, r->from, r->i, r->fp));
+	if (likely(!old->nr_uses))
+		return nr;
+	r->side->steps[r->i].at = (int32_t)r->at;
+	find_frame_pointer(r, r->i);
+	return same_frame_pointers(r, old, j, nr);
+}
+
+static void append_uses(struct run *r, const struct walk_side *old, uint32_t j, uint32_t nr)
+{
+	for (uint32_t k = 0; k < old->nr_uses; k++) {
+		uint32_t by = old->uses[k].by, saver = old->uses[k].saver;
+
+		if (by < j || by >= j + nr)
+			continue;
+		note_use(r->side, by - j + r->i, saver >= j && saver != NO_SAVER ? saver - j + r->i : r->saver);
 	}
-	return nr;
 }
 
 /* Appends frames j … j + nr − 1 of an older walk. */
@@ -293,48 +350,26 @@ static void append(struct run *r, const struct walk_side *old, uint32_t j, uint3
 {
 	__builtin_memcpy(&r->side->steps[r->i], &old->steps[j], (nr + 1) * sizeof(old->steps[0]));
 	__builtin_memcpy(&r->side->frames[r->i], &old->frames[j], nr * sizeof(old->frames[0]));
-	r->side->has_fp_rule |= old->has_fp_rule;
+	if (old->nr_uses)
+		append_uses(r, old, j, nr);
 	r->i += nr;
 	r->ra = old->steps[j + nr].ra;
 	r->at = old->steps[j + nr].at;
 }
 
-/* What came behind the remembered frames then comes now. */
-static bool append_end(struct run *r, const struct walk_side *old)
-{
-	uint32_t i = r->i;
-
-	if (old->nr_frames > old->nr) {
-		if (i == SEEP_REC_MAX_FRAMES) {
-			r->side->end = WALK_DEEP;
-			r->side->nr_frames = i;
-			return true;
-		}
-		r->side->frames[i++] = old->frames[old->nr];
-	}
-	r->side->end = WALK_WHOLE;
-	r->side->nr_frames = i;
-	return true;
-}
-
-enum joined { JOINED_NOTHING, JOINED_SOME, JOINED_END, JOINED_ALL };
+enum joined { JOINED_NOTHING, JOINED_SOME, JOINED_ALL };
 
 /* Frame r->i is frame *j of an older walk. *j: the next frame of it that may be met. */
 static __attribute__((noinline)) enum joined join(struct run *r, const struct walk_side *old, uint32_t *j)
 {
 	uint32_t nr = count_same(r, old, *j), from = *j;
-	bool is_end = from + nr == old->nr;
 
 	*j = from + nr + 1;
-	if (is_end && from == 0 && r->i == 0 && old->end != WALK_OPEN)
+	if (from + nr == old->nr && from == 0 && r->i == 0 && old->end != WALK_OPEN)
 		return JOINED_ALL;
-	if (nr > SEEP_REC_MAX_FRAMES - r->i) {
+	if (nr > SEEP_REC_MAX_FRAMES - r->i)
 		nr = SEEP_REC_MAX_FRAMES - r->i;
-		is_end = false;
-	}
 	append(r, old, from, nr);
-	if (is_end && old->end == WALK_WHOLE)
-		return append_end(r, old) ? JOINED_END : JOINED_SOME;
 	return nr ? JOINED_SOME : JOINED_NOTHING;
 }
 
@@ -359,6 +394,8 @@ static ALWAYS_INLINE enum joined look(struct run *r, const struct walk_side *old
 {
 	const struct walk_step *step = &old->steps[*j];
 
+	while (step[WALK_MARKS].at <= r->at)
+		step += WALK_MARKS;
 	while (step->at < r->at)
 		step++;
 	*j = (uint32_t)(step - old->steps);
@@ -367,27 +404,44 @@ static ALWAYS_INLINE enum joined look(struct run *r, const struct walk_side *old
 	return JOINED_NOTHING;
 }
 
-/* Continues a chain of steps, or starts another one. */
 static void begin_run(struct run *r)
 {
 	struct walk_side *side = r->side;
 
-	if (side->nr == r->i && side->high == r->high)
-		return;
 	side->first = r->i;
 	side->high = r->high;
-	side->has_fp_rule = false;
+	side->nr_uses = 0;
 }
 
 static void end_run(struct run *r)
 {
 	struct walk_side *side = r->side;
 
-	if (unlikely(r->seen >> 48 || (r->i > r->from && !side->steps[r->i - 1].rule)))
+	if (unlikely(r->seen >> 48 || (r->i > side->first && !side->steps[r->i - 1].rule)))
 		take_back(r);
 	side->nr = r->i;
 	side->steps[r->i] = (struct walk_step){ .ra = r->ra, .at = (int32_t)r->at };
-	side->steps[r->i + 1].at = INT32_MAX;
+	for (uint32_t k = 1; k <= WALK_MARKS; k++)
+		side->steps[r->i + k].at = INT32_MAX;
+}
+
+/* True if frame r->i is where all frames have been seen, or as many as there is room for. */
+static bool is_finished(struct run *r)
+{
+	struct walk_side *side = r->side;
+	uint64_t rule;
+
+	side->nr_frames = r->i;
+	if (r->i == SEEP_REC_MAX_FRAMES || !r->ra) {
+		side->end = r->ra ? WALK_DEEP : WALK_WHOLE;
+		return true;
+	}
+	rule = rules_short_find(SHORT_MIXED(r->ra));
+	if (!SHORT_IS_END(rule) || r->ra >> 48)
+		return false;
+	side->frames[side->nr_frames++] = r->ra + modules_adjust_return[SHORT_MODULE(rule)];
+	side->end = WALK_WHOLE;
+	return true;
 }
 
 static enum joined go(struct run *r, const struct walk_side *old)
@@ -398,8 +452,10 @@ static enum joined go(struct run *r, const struct walk_side *old)
 	do {
 		while (old && (joined = look(r, old, &j)) == JOINED_SOME)
 			;
-		if (joined >= JOINED_END)
+		if (joined == JOINED_ALL)
 			return joined;
+		if (r->i >= OFTEN_UP_TO && !step_some(r))
+			break;
 	} while (step_some(r));
 	return JOINED_NOTHING;
 }
@@ -410,36 +466,31 @@ bool lastwalk_run(struct lastwalk *m, struct walk_state *s, uint32_t *nr)
 		         .ra = s->ra,
 		         .high = s->high,
 		         .fp = s->fp,
+		         .first_fp = s->fp,
 		         .at = (int64_t)(s->sp - s->high),
 		         .i = *nr,
-		         .from = *nr };
+		         .from = *nr,
+		         .saver = NO_SAVER };
 	const struct walk_side *old = s->is_own_stack ? likely_walk(m, &r) : NULL;
-	enum joined joined;
 
 	begin_run(&r);
-	joined = go(&r, old && old->high == s->high ? old : NULL);
-	if (joined == JOINED_ALL) {
+	if (go(&r, old && old->high == s->high ? old : NULL) == JOINED_ALL) {
 		m->is_repeated = true;
 		m->recent = (uint8_t)(old - m->sides);
 		*nr = old->nr_frames;
 		return true;
 	}
 	end_run(&r);
-	*nr = joined == JOINED_END ? r.side->nr_frames : r.i;
+	if (is_finished(&r)) {
+		*nr = r.side->nr_frames;
+		return true;
+	}
+	find_frame_pointer(&r, r.i);
+	*nr = r.i;
 	s->ra = r.ra;
 	s->sp = s->high + (uint64_t)r.at;
-	s->fp = frame_pointer(r.side, r.from, r.i, s->fp);
-	return joined == JOINED_END;
-}
-
-void lastwalk_note_end(struct lastwalk *m, uint32_t nr, uint32_t nr_frames, enum walk_end end)
-{
-	struct walk_side *side = &m->sides[m->spare];
-
-	if (side->nr != nr)
-		return;
-	side->nr_frames = nr_frames;
-	side->end = (uint8_t)end;
+	s->fp = r.fp;
+	return false;
 }
 
 /* ---- the end of a walk ---- */

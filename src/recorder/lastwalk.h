@@ -31,15 +31,24 @@ enum walk_end {
 	WALK_DEEP   /* there are more than there is room for */
 };
 
+/* Frame `by` has a rule that needs the frame pointer, which frame `saver` saved; 255: it was that of the first frame.
+ */
+struct walk_use {
+	uint8_t by, saver;
+};
+
+#define WALK_MARKS 4 /* steps beyond the last, whose `at` is beyond all */
+
 /* One walk. Frames first … nr − 1 are remembered; steps[nr] is the frame behind them. */
 struct walk_side {
-	struct walk_step steps[SEEP_REC_MAX_FRAMES + 2]; /* the last: a mark beyond all */
+	struct walk_step steps[SEEP_REC_MAX_FRAMES + 1 + WALK_MARKS];
 	uint64_t frames[SEEP_REC_MAX_FRAMES];
 	uint64_t high; /* the top that `at` is measured from */
 	uint64_t serial;
-	uint32_t first, nr, nr_frames; /* nr_frames: one more than nr if the outermost frame has no rule to go on by */
-	uint8_t end;                   /* enum walk_end */
-	bool has_fp_rule;
+	uint32_t first, nr, nr_uses,
+		nr_frames; /* nr_frames: one more than nr if the outermost frame has no rule to go on by */
+	uint8_t end;       /* enum walk_end */
+	struct walk_use uses[SEEP_REC_MAX_FRAMES];
 };
 
 #define LASTWALK_WAYS 4
@@ -76,8 +85,6 @@ static inline uint64_t *lastwalk_frames(struct lastwalk *m)
  * number. True: that was the whole walk, of *nr frames.
  */
 bool lastwalk_run(struct lastwalk *m, struct walk_state *s, uint32_t *nr);
-/* Tells how a walk ends that short rules led to frame nr and no further: with nr_frames in all. */
-void lastwalk_note_end(struct lastwalk *m, uint32_t nr, uint32_t nr_frames, enum walk_end end);
 static inline bool lastwalk_is_deep(const struct lastwalk *m)
 {
 	return m->sides[m->is_repeated ? m->recent : m->spare].end == WALK_DEEP;

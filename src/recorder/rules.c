@@ -199,7 +199,11 @@ void rules_short_put(uint64_t ra, uint32_t index, uint64_t rule)
 {
 	uint64_t mixed = SHORT_MIXED(ra), *place = &rules_short[SHORT_PLACE(mixed)], *beside, old, to;
 
-	if (!RULE_IS_SIMPLE(rule) || index > 0xff || ra >> 48 || !SHORT_KEY(mixed) || !shorten(rule, &to))
+	if (index > 0xff || ra >> 48 || !SHORT_KEY(mixed))
+		return;
+	if (RULE_KIND(rule) == RULE_END)
+		to = SHORT_NOT_PLAIN;
+	else if (!RULE_IS_SIMPLE(rule) || !shorten(rule, &to))
 		return;
 	to |= index | (RULE_KIND(rule) == RULE_FP ? SHORT_FP | SHORT_NOT_PLAIN : 0);
 	old = __atomic_load_n(place, __ATOMIC_RELAXED);

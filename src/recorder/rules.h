@@ -118,7 +118,7 @@ void rules_put(uint64_t key, uint32_t index, uint64_t rule);
  * the product is xored out again is the rule if nothing else is left. An entry is one word: it cannot be torn.
  *
  * Bits 0–7 index of the module; 13 FP: the CFA is computed from the frame pointer; 14 MOVED: in the place beside its
- * own; 28 NOT_PLAIN: FP or MOVED; the others by machine.
+ * own; 28 NOT_PLAIN: FP, MOVED or the outermost frame, which has no CFA; the others by machine.
  */
 #define SHORT_BITS 13
 #define SHORT_RULE_BITS 29
@@ -140,6 +140,7 @@ void rules_put(uint64_t key, uint32_t index, uint64_t rule);
 #define SHORT_RA_AT(rule) ((((rule) >> 9 & 15) | ((rule) >> 11 & 0xf0)) * 8)
 #define SHORT_FP_AT(rule) ((rule) >> 8 & 1 ? SHORT_RA_AT(rule) + 8 : 0)
 #endif
+#define SHORT_IS_END(rule) ((rule)&SHORT_NOT_PLAIN && SHORT_CFA_OFFSET(rule) == 0)
 extern uint64_t rules_short[1u << SHORT_BITS] __attribute__((visibility("hidden")));
 
 #define SHORT_MIXED(ra) ((ra) * (RULES_MIX << 16))

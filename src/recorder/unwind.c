@@ -31,7 +31,6 @@ struct walker {
 	struct lastwalk *last; /* NULL: none */
 	uint64_t *frames;      /* where they are noted */
 	uint32_t nr_misses;
-	bool is_end_by_rule; /* of an object that is never unloaded: so it will be at every walk */
 };
 
 /* ---- one frame by its FDE ---- */
@@ -305,14 +304,13 @@ static enum outcome follow(struct walker *w, const struct module_place *place)
 {
 	uint64_t rule = place ? rule_for(w, place) : RULE_NO_ENTRY;
 
+	if (place && place->is_permanent && w->last)
+		rules_short_put(w->pc + 1, place->index, rule);
 	switch (RULE_KIND(rule)) {
 	case RULE_SP:
-	case RULE_FP:
-		if (place->is_permanent && w->last)
-			rules_short_put(w->pc + 1, place->index, rule);
-		return step_simple(w, rule);
+	case RULE_FP: return step_simple(w, rule);
 	case RULE_ENTRY: return step_entry(w, &place->object, place->object.start + RULE_PAYLOAD(rule));
-	case RULE_END: w->is_end_by_rule = place->is_permanent; return ENDED;
+	case RULE_END: return ENDED;
 	case RULE_NO_ENTRY:
 		if (place && root_is_reached(&place->object, w->m.reg[REG_SP]))
 			return ENDED;
@@ -335,13 +333,8 @@ static void note_frame(const struct walker *w, const struct module_place *place,
 static __attribute__((noinline)) enum outcome step(struct walker *w, struct seep_walk *out,
                                                    const struct module_place *place)
 {
-	enum outcome outcome;
-
 	note_frame(w, place, out);
-	outcome = follow(w, place);
-	if (w->is_end_by_rule && w->last)
-		lastwalk_note_end(w->last, out->nr - 1, out->nr, WALK_WHOLE);
-	return outcome;
+	return follow(w, place);
 }
 
 static inline uint64_t word_at(uint64_t addr)
@@ -426,7 +419,6 @@ static void begin(struct walker *w, const struct seep_regs *regs, struct seep_wa
 {
 	w->memo.nr = 0;
 	w->nr_misses = 0;
-	w->is_end_by_rule = false;
 	w->pc = machine_strip(regs->pc) - 1;
 	machine_from_regs(&w->m, regs);
 	stackmem_begin(&w->stack, thread, regs->sp, (uint64_t)(uintptr_t)w);
@@ -466,14 +458,10 @@ static inline bool run_permanent(struct walker *w, struct seep_walk *out, bool c
 }
 
 /* No more frames, or no more room. */
-static enum outcome run_out(struct walker *w, struct seep_walk *out)
+static enum outcome run_out(const struct walker *w, struct seep_walk *out)
 {
-	bool is_deep = w->pc != UINT64_MAX;
-
-	if (is_deep)
+	if (w->pc != UINT64_MAX)
 		out->flags |= SEEP_REC_STACK_DEEP;
-	if (w->last)
-		lastwalk_note_end(w->last, out->nr, out->nr, is_deep ? WALK_DEEP : WALK_WHOLE);
 	return ENDED;
 }
 
