@@ -9,7 +9,7 @@
 #define SLOTS 64
 #define MAX_BELOW (64u << 12) /* of what is known of a thread's own stack: frames since then */
 #define AT_ONCE 4             /* frames between two looks whether the rest is known */
-#define OFTEN_UP_TO 16        /* frames; further on half as often */
+#define SELDOMER 16           /* frames after which the looks are once more as far apart */
 #define NO_SAVER 255
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -164,12 +164,12 @@ static uint64_t saved_frame_pointer(const struct walk_side *side, uint32_t saver
 /* Brings the frame pointer to frame i, whose step has its `at`. Few frames need it, so it is not carried along. */
 static void find_frame_pointer(struct run *r, uint32_t i)
 {
-	const struct walk_step *steps = r->side->steps;
+	const struct walk_step *steps = r->side->steps, *from = steps + r->from;
 
-	for (uint32_t k = i; k > r->from; k--)
-		if (SHORT_FP_AT(steps[k - 1].rule)) {
-			r->saver = k - 1;
-			r->fp = saved_frame_pointer(r->side, k - 1);
+	for (const struct walk_step *step = steps + i; step > from; step--)
+		if (SHORT_SAVES_FP(step[-1].rule)) {
+			r->saver = (uint32_t)(step - steps) - 1;
+			r->fp = saved_frame_pointer(r->side, r->saver);
 			break;
 		}
 	r->from = i;
@@ -205,11 +205,11 @@ static __attribute__((noinline)) int64_t step_otherwise(struct run *r, uint32_t 
 	return rule & SHORT_FP ? cfa_by_frame_pointer(r, i, rule) : at + (int64_t)SHORT_CFA_OFFSET(rule);
 }
 
-/* From frame i to the next; false: no short rule does. What the loop needs is the caller's, in registers. */
-static ALWAYS_INLINE bool step_short(struct run *r, uint32_t i, uint64_t *ra_at, int64_t *at_at)
+/* From the frame of *step to the next; false: no short rule does. What the loop needs is the caller's, in registers. */
+static ALWAYS_INLINE bool step_short(struct run *r, struct walk_step *step, uint64_t *frame, uint64_t high,
+                                     uint64_t *ra_at, int64_t *at_at)
 {
 	uint64_t ra = *ra_at, mixed = SHORT_MIXED(ra), rule = rules_short_get(mixed);
-	struct walk_step *step = &r->side->steps[i];
 	int64_t at = *at_at;
 
 	step->ra = ra;
@@ -218,46 +218,46 @@ static ALWAYS_INLINE bool step_short(struct run *r, uint32_t i, uint64_t *ra_at,
 	if (likely(rule < SHORT_NOT_PLAIN)) {
 		at += (int64_t)SHORT_CFA_OFFSET(rule);
 	} else {
-		at = step_otherwise(r, i, at);
+		at = step_otherwise(r, (uint32_t)(step - r->side->steps), at);
 		rule = step->rule;
 	}
 	if (unlikely(at > 0))
 		return false;
-	r->side->frames[i] = ra + modules_adjust_return[SHORT_MODULE(rule)];
+	*frame = ra + modules_adjust_return[SHORT_MODULE(rule)];
 	*at_at = at;
-	*ra_at = machine_strip(word_at(r->high + (uint64_t)at - SHORT_RA_AT(rule)));
+	*ra_at = machine_strip(word_at(high + (uint64_t)at - SHORT_RA_AT(rule)));
 	return true;
 }
 
-/* Some frames; false: no short rule goes on, or there is no more room. */
-static ALWAYS_INLINE bool step_some(struct run *r)
+/* `nr` times AT_ONCE frames; false: no short rule goes on, or there is no more room. */
+static ALWAYS_INLINE bool step_some(struct run *r, uint32_t nr)
 {
-	uint64_t ra = r->ra, seen = r->seen;
-	uint32_t i = r->i, end = i + AT_ONCE;
+	struct walk_step *step = &r->side->steps[r->i], *end = &r->side->steps[SEEP_REC_MAX_FRAMES];
+	uint64_t *frame = &r->side->frames[r->i];
+	uint64_t ra = r->ra, seen = r->seen, high = r->high;
 	int64_t at = r->at;
 	bool has_gone = true;
 
-	if (unlikely(end > SEEP_REC_MAX_FRAMES)) {
-		for (; i < SEEP_REC_MAX_FRAMES && has_gone; i += has_gone) {
-			seen |= ra;
-			has_gone = step_short(r, i, &ra, &at);
-		}
-		has_gone = false;
-	} else {
+	for (; nr && has_gone && step + AT_ONCE <= end; nr--) {
+		const struct walk_step *first = step;
+
 #pragma GCC unroll 8
-		for (uint32_t k = 0; k < AT_ONCE; k++) {
+		for (uint32_t k = 0; k < AT_ONCE && has_gone; k++) {
 			seen |= ra;
-			has_gone = step_short(r, i, &ra, &at);
-			if (unlikely(!has_gone))
-				break;
-			i++;
+			has_gone = step_short(r, step, frame + (step - first), high, &ra, &at);
+			step += has_gone;
 		}
+		frame += AT_ONCE;
+	}
+	for (; nr && has_gone && step < end; step += has_gone) {
+		seen |= ra;
+		has_gone = step_short(r, step, &r->side->frames[step - r->side->steps], high, &ra, &at);
 	}
 	r->ra = ra;
 	r->seen = seen;
 	r->at = at;
-	r->i = i;
-	return has_gone;
+	r->i = (uint32_t)(step - r->side->steps);
+	return has_gone && step < end;
 }
 
 static void drop_uses(struct walk_side *side, uint32_t i)
@@ -454,9 +454,7 @@ static enum joined go(struct run *r, const struct walk_side *old)
 			;
 		if (joined == JOINED_ALL)
 			return joined;
-		if (r->i >= OFTEN_UP_TO && !step_some(r))
-			break;
-	} while (step_some(r));
+	} while (step_some(r, 1 + r->i / SELDOMER));
 	return JOINED_NOTHING;
 }
 

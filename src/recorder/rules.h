@@ -132,13 +132,15 @@ void rules_put(uint64_t key, uint32_t index, uint64_t rule);
  */
 #define SHORT_CFA_OFFSET(rule) (((rule) >> 15 & 0x1fff) * 8)
 #define SHORT_FP_AT(rule) ((rule) >> 5 & 0xf8)
+#define SHORT_SAVES_FP(rule) ((rule)&0x1f00)
 #define SHORT_RA_AT(rule) 8
 #else
 /* 8 the frame pointer is saved below the return address; 9–12 and 15–18 where that is: CFA − 8 × n; 19–27 offset of the
  * CFA in units of 16. */
 #define SHORT_CFA_OFFSET(rule) (((rule) >> 19 & 0x1ff) * 16)
 #define SHORT_RA_AT(rule) ((((rule) >> 9 & 15) | ((rule) >> 11 & 0xf0)) * 8)
-#define SHORT_FP_AT(rule) ((rule) >> 8 & 1 ? SHORT_RA_AT(rule) + 8 : 0)
+#define SHORT_SAVES_FP(rule) ((rule)&0x100)
+#define SHORT_FP_AT(rule) (SHORT_SAVES_FP(rule) ? SHORT_RA_AT(rule) + 8 : 0)
 #endif
 #define SHORT_IS_END(rule) ((rule)&SHORT_NOT_PLAIN && SHORT_CFA_OFFSET(rule) == 0)
 extern uint64_t rules_short[1u << SHORT_BITS] __attribute__((visibility("hidden")));
