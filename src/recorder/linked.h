@@ -4,7 +4,8 @@
  * The archive defines __wrap_malloc and so on. A program without a loader is linked with --wrap=malloc …: its calls
  * come to us, and what is behind us is __real_malloc …, which the linker makes the C library's. In a program with a
  * loader shared libraries must come to us too: it is linked with --defsym=malloc=__wrap_malloc …, which exports them,
- * and the next definitions are found as those of the shared library are. seep.pc and seep-archive.pc have the words.
+ * and the next definitions are found as those of the shared library are. seep-static.pc and seep-archive.pc have the
+ * words.
  */
 #ifndef SEEP_RECORDER_LINKED_H
 #define SEEP_RECORDER_LINKED_H

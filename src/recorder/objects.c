@@ -108,13 +108,13 @@ static bool read_tables_of(const struct dl_phdr_info *info, struct tables *t)
 static const struct link_map *first_object(void)
 {
 	const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-	uint64_t nr = getauxval(AT_PHNUM), bias = 0;
-	const ElfW(Dyn) * dyn;
+	uint64_t nr = getauxval(AT_PHNUM);
+	const ElfW(Dyn) *dyn = NULL;
 
+	/* Whoever has a loader has this entry. */
 	for (uint64_t i = 0; headers && i < nr; i++)
 		if (headers[i].p_type == PT_PHDR)
-			bias = (uint64_t)(uintptr_t)headers - headers[i].p_vaddr;
-	dyn = headers ? dynamic_of(headers, nr, bias) : NULL;
+			dyn = dynamic_of(headers, nr, (uint64_t)(uintptr_t)headers - headers[i].p_vaddr);
 	for (; dyn && dyn->d_tag != DT_NULL; dyn++)
 		if (dyn->d_tag == DT_DEBUG && dyn->d_un.d_ptr)
 			return ((const struct r_debug *)(uintptr_t)dyn->d_un.d_ptr)->r_map;
