@@ -12,6 +12,7 @@
  * its processor between claiming a snap and writing it, and the process is killed before it is back, that stack's snap.
  */
 #include "recorder/peak.h"
+#include "recorder/text.h"
 
 #define MARK_SHIFT 32
 #define MARK_COUNT_BITS 8
@@ -167,8 +168,7 @@ void seep_mark_now(const char *name)
 	uint32_t i = add_relaxed(&seep.nr_marks, 1) % half;
 	struct seep_rec_mark m = { .time_us = seep_now_us(), .by = SEEP_REC_MARK_BY_PROGRAM };
 
-	for (size_t n = 0; name && n < sizeof(m.name) && name[n]; n++)
-		m.name[n] = name[n];
+	text_name(m.name, sizeof(m.name), name);
 	seep.marks[i] = m;
 	mark_mirror(i);
 	begin_mark(0, false);

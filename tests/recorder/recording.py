@@ -134,6 +134,50 @@ class Recording:
         names = "addr size period birth_us first_birth_us stack thread kind entry nr_reallocs serial".split()
         return [dict(zip(names, struct.unpack_from("<QQQQQIIBBHI", s))) for _, s in self.slots(self.SAMPLES)]
 
+    def sealed(self, content, where):
+        """A slot's bytes, which end in its checksum."""
+        return content + struct.pack("<Q", checksum(content, self.salt, where))
+
+    # ---- other times (§10.3, §13) ----
+
+    def inuse_by_stack(self, kind=None):
+        """{stack: (bytes, objects)}"""
+        out = {}
+        for s in self.samples:
+            if kind is None or s["kind"] == kind:
+                w = 1 / self.probability(s["size"], s["period"])
+                b, o = out.get(s["stack"], (0, 0))
+                out[s["stack"]] = (b + w * s["size"], o + w)
+        return out
+
+    def at_peak(self, kind=None):
+        if not self.peak & 1:
+            return self.inuse_by_stack(kind)
+        return self.snapped("peak", self.peak >> 1 & 0xFFFFFFFF, kind)
+
+    def at_mark(self, kind=None):
+        if self.control >> 55 & 255 != self.mark & 255:
+            return self.inuse_by_stack(kind)
+        return self.snapped("mark", self.mark >> 8 & 0xFFFFFFFF, kind)
+
+    def snapped(self, what, number, kind):
+        out = self.inuse_by_stack(kind)
+        for i, s in self.snaps.items():
+            if s[what + "_nr"] == number and (kind is None or self.stacks[i][0] == kind):
+                out[i] = (s[what + "_bytes"], s[what + "_objects"])
+        return out
+
+    @staticmethod
+    def tick_of_point(trail, i):
+        """0: there is no such point."""
+        for n in range(trail["last_tick"], 0, -1):
+            k, j = 0, n
+            while j % 4 == 0 and k < 7:
+                k, j = k + 1, j // 4
+            if i == (3 * k + j % 4 - 1 if k < 7 else 21 + j % 3):
+                return n
+        return 0
+
     # ---- figures ----
 
     @staticmethod

@@ -13,5 +13,7 @@ import places
 import processes
 import stacks
 import threads
+import times
 
-sys.exit(run_all(basics.TESTS + threads.TESTS + stacks.TESTS + processes.TESTS + places.TESTS + calls.TESTS + observers.TESTS))
+sys.exit(run_all(basics.TESTS + threads.TESTS + stacks.TESTS + processes.TESTS + places.TESTS + calls.TESTS + observers.TESTS +
+                 times.TESTS))

@@ -298,8 +298,8 @@ static const struct victim basics[] = {
 
 int main(int argc, char **argv)
 {
-	const struct victim *const tables[] = { basics, victims_threads, victims_stacks, victims_places,
-		                                victims_processes };
+	const struct victim *const tables[] = { basics,         victims_threads,   victims_stacks,
+		                                victims_places, victims_processes, victims_times };
 	const char *what = argc > 1 ? argv[1] : "";
 
 	if (getenv("VICTIM_TRAP"))

@@ -10,7 +10,7 @@ struct victim {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct victim victims_threads[], victims_stacks[], victims_places[], victims_processes[];
+extern const struct victim victims_threads[], victims_stacks[], victims_places[], victims_processes[], victims_times[];
 
 /*
  * From now on every system call from the recorder's own code is counted in the file `path`, which is there and holds
