@@ -78,7 +78,7 @@ static void repair(uint8_t *file, size_t size)
 #ifdef FUZZ_EXPORT
 static void walk_profile(const struct seep_profile *p, uint8_t what)
 {
-	const struct seep_analyse_options o = { .type = SEEP_INUSE_SPACE, .by = SEEP_BY_LINE };
+	const struct seep_analyse_options o = { .type = p->default_type, .by = SEEP_BY_LINE };
 	struct seep_table *t = NULL;
 
 	for (uint32_t i = 0; i < p->nr_types; i++)
@@ -86,13 +86,44 @@ static void walk_profile(const struct seep_profile *p, uint8_t what)
 	if (what & PPROF)
 		MUST(seep_pprof_write(p, fuzz_nowhere(), NULL) == SEEP_OK);
 	if (what & FOLDED)
-		MUST(seep_folded_write(p, SEEP_ALLOC_SPACE, fuzz_nowhere(), NULL) == SEEP_OK);
+		MUST(seep_folded_write(p, 1 % p->nr_types, fuzz_nowhere(), NULL) == SEEP_OK);
 	if (what & JSON)
 		MUST(seep_json_profile_write(p, fuzz_nowhere(), NULL) == SEEP_OK);
 	if (what & TOP && seep_analyse_top(p, &o, &t, NULL) == SEEP_OK)
 		seep_table_free(t);
 }
 #endif
+
+/* What changed between any two moments is finite, and a part of what was there. */
+static void walk_moments(const struct seep_recording *r, double now_s, uint8_t what)
+{
+	struct seep_moment moments[] = {
+		{ .kind = SEEP_MOMENT_START },
+		{ .kind = SEEP_MOMENT_TIME, .time_s = now_s / 2 },
+		{ .kind = SEEP_MOMENT_PEAK },
+		{ .kind = SEEP_MOMENT_MARK, .mark = r->nr_marks ? r->marks[0].name : "" },
+		{ .kind = SEEP_MOMENT_NOW },
+	};
+	size_t nr = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(moments); i++)
+		if (seep_moment_find(r, now_s, &moments[i], NULL) == SEEP_OK)
+			moments[nr++] = moments[i];
+	for (size_t i = 0; i + 1 < nr; i++) {
+		struct seep_choice c = { .from = &moments[i], .to = &moments[i + 1], .with_objects = what & 1 };
+		struct seep_profile *p = NULL;
+
+		memset(c.kinds, 1, sizeof(c.kinds));
+		MUST(seep_recording_profile_of(r, &c, now_s, &p, NULL) == SEEP_OK);
+		for (uint32_t t = 0; t < p->nr_types; t++)
+			MUST(isfinite(seep_profile_total(p, t)) && seep_profile_total_variance(p, t) >= 0);
+		MUST(seep_profile_pivot(p, what & 1 ? SEEP_BY_THREAD : SEEP_BY_HEAP, what & 2, NULL) == SEEP_OK);
+#ifdef FUZZ_EXPORT
+		walk_profile(p, what);
+#endif
+		seep_profile_free(p);
+	}
+}
 
 static void walk_recording(const struct seep_recording *r, uint8_t what)
 {
@@ -111,7 +142,7 @@ static void walk_recording(const struct seep_recording *r, uint8_t what)
 #endif
 		seep_profile_free(p);
 	}
-	(void)what;
+	walk_moments(r, seep_recording_last_s(r), what);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
