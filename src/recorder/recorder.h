@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "recorder/atomic.h"
 #include "recorder/budget.h"
 #include "recorder/unwind.h"
 #include "recording/layout.h"
@@ -25,14 +26,6 @@
 #define SEEP_EXPORT __attribute__((visibility("default")))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-
-/* Relaxed unless the name says more; each use that needs order says why. */
-#define load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
-#define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
-#define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
-#define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
-#define cas(p, old_ptr, new) __atomic_compare_exchange_n(p, old_ptr, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 
 /* ---- per thread ---- */
 
@@ -131,6 +124,8 @@ bool seep_next_find(void);
 bool seep_gates_find(void);
 /* False while no process can have been started that shares our memory and runs our _exit. */
 extern bool seep_shares_memory __attribute__((visibility("hidden")));
+/* Finds the C library's word for "one thread" (atomic.h). */
+void seep_alone_find(void);
 /* True for a block given out before the allocator was found; such blocks are never freed. */
 bool seep_is_bootstrap(const void *p);
 size_t seep_bootstrap_size(const void *p);
@@ -502,6 +497,13 @@ uint64_t seep_status_cost_ns(void); /* spent on samples and their ends so far, e
 /* A moment with a name, by the program. */
 void seep_mark_now(const char *name);
 
+/* Every block so far has weight 1: all sums are whole numbers, which are added exactly, in any rounding mode, and raise
+ * no flag. */
+static inline bool seep_is_whole(void)
+{
+	return load_relaxed(&seep.status.estimated_since_us) == UINT64_MAX;
+}
+#define SEEP_FLOAT_UNTOUCHED UINT64_MAX
 #define SEEP_FLOAT_FLAGS 0x3fu /* of MXCSR: exceptions that were raised */
 /* The slow path computes with doubles: it must neither see nor change the program's rounding mode and exception
  * flags. */
@@ -523,8 +525,15 @@ static inline uint64_t seep_float_enter(void)
 	return saved | status << 32;
 #endif
 }
+/* For what adds to sums and no more: what else it calls enters for itself. */
+static inline uint64_t seep_float_enter_sums(void)
+{
+	return likely(seep_is_whole()) ? SEEP_FLOAT_UNTOUCHED : seep_float_enter();
+}
 static inline void seep_float_leave(uint64_t state)
 {
+	if (state == SEEP_FLOAT_UNTOUCHED)
+		return;
 #if defined(__x86_64__)
 	uint32_t saved = (uint32_t)state, now;
 

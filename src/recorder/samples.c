@@ -90,12 +90,14 @@ static uint32_t slot_fill(const struct seep_block *b)
 
 static void lose(const struct seep_block *b)
 {
+	uint64_t float_state = seep_float_enter();
 	double p = seep_probability(b->size, b->period);
 
 	seep_reason(SEEP_REC_WHY_SAMPLES_FULL);
 	seep_stack_lose(b);
 	seep_lost(SEEP_REC_LOST_SAMPLES, 1);
 	seep_lost(SEEP_REC_LOST_SAMPLES_WEIGHT, (uint64_t)((double)b->size / p + 0.5));
+	seep_float_leave(float_state);
 }
 
 /* Only the heap's blocks: others lie inside of them, or are no business of whoever counts the heap. */
@@ -141,7 +143,7 @@ bool seep_put_back(const struct seep_block *b)
 static void double_period_if_full(void)
 {
 	uint64_t full_at = load_relaxed(&seep.full_at), period = load_relaxed(&seep.period),
-		 step = seep.nr_samples_cap / 32;
+		 step = seep.nr_samples_cap / 32, float_state;
 	struct seep_rec_ring totals;
 
 	/* Freed slots are used first, so the high-water mark moves only while so many are live. */
@@ -149,12 +151,14 @@ static void double_period_if_full(void)
 		return;
 	if (!cas(&seep.full_at, &full_at, full_at + (step ? step : 1)))
 		return;
+	float_state = seep_float_enter();
 	if (period == 1) {
 		seep_stack_totals(&totals);
 		period = seep_period_above_1(&totals);
 	}
 	seep_reason(SEEP_REC_WHY_PERIOD_DOUBLED);
 	seep_set_period(period * 2, SEEP_REC_CAUSE_FULL);
+	seep_float_leave(float_state);
 }
 
 /*
@@ -223,7 +227,7 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 	int64_t bytes;
 
 	seep_index_prefetch(b->addr); /* it comes while the stack is walked */
-	float_state = seep_float_enter();
+	float_state = seep_float_enter_sums();
 	begin = cost_begin(&t->tick);
 	now = seep_now_us();
 	b->birth_us = now;
@@ -273,15 +277,16 @@ bool seep_take(const void *addr, struct seep_block *out)
 	/* The counter only now: taken off for an address that is not here, it would hide another one for a moment. */
 	seep_filter_remove(addr);
 	s = &seep.samples[slot];
+	/* Word by word: wider loads would wait for the words that were stored just before. */
 	*out = (struct seep_block){ .addr = addr,
-		                    .size = s->size,
-		                    .period = s->period,
-		                    .birth_us = s->birth_us,
-		                    .first_birth_us = s->first_birth_us,
-		                    .stack = s->stack,
-		                    .nr_reallocs = s->nr_reallocs,
-		                    .kind = s->kind,
-		                    .entry = s->entry };
+		                    .size = load_relaxed(&s->size),
+		                    .period = load_relaxed(&s->period),
+		                    .birth_us = load_relaxed(&s->birth_us),
+		                    .first_birth_us = load_relaxed(&s->first_birth_us),
+		                    .stack = load_relaxed(&s->stack),
+		                    .nr_reallocs = load_relaxed(&s->nr_reallocs),
+		                    .kind = load_relaxed(&s->kind),
+		                    .entry = load_relaxed(&s->entry) };
 	seep_before_change(out->stack, out->kind, true); /* while the file still has it live */
 	store_release(entry, 0u);
 	slot_mirror_empty(slot);
@@ -294,7 +299,7 @@ bool seep_take(const void *addr, struct seep_block *out)
 
 void seep_book_free(const struct seep_block *b)
 {
-	uint64_t float_state = seep_float_enter(), now = seep_now_us();
+	uint64_t float_state = seep_float_enter_sums(), now = seep_now_us();
 	int64_t bytes;
 
 	bytes = seep_stack_book(b->stack, b, true, now);

@@ -211,6 +211,7 @@ static void trail_mirror(uint32_t stack)
 
 static void points_advance(uint32_t stack, uint64_t now_us)
 {
+	uint64_t float_state = seep_float_enter();
 	float before = (float)seep_stack_inuse(stack).bytes;
 	uint64_t due = history_advance(stack, before, now_us), trail_due;
 
@@ -218,6 +219,7 @@ static void points_advance(uint32_t stack, uint64_t now_us)
 	trail_due = seep_trail_advance(&seep.trails[stack], now_us, before);
 	trail_mirror(stack);
 	seep.truths[stack].points_due_us = due < trail_due ? due : trail_due;
+	seep_float_leave(float_state);
 }
 
 /* ---- counters ---- */
@@ -239,12 +241,13 @@ static uint32_t lifetime_bucket(uint64_t age_us)
 	return i;
 }
 
-static struct event event_of(const struct seep_block *b, bool is_free, uint64_t now_us)
+static inline struct event event_of(const struct seep_block *b, bool is_free, uint64_t now_us)
 {
-	double p = b->period <= 1 ? 1 : seep_probability(b->size, b->period), size = (double)b->size;
-	struct event e = { .objects = 1, .bytes = size, .now_us = now_us, .is_free = is_free };
+	struct event e = { .objects = 1, .bytes = (double)b->size, .now_us = now_us, .is_free = is_free };
 
-	if (p < 1) {
+	if (b->period > 1) {
+		double p = seep_probability(b->size, b->period), size = (double)b->size;
+
 		e.objects = 1 / p;
 		e.bytes = size / p;
 		e.objects_var = (1 - p) / (p * p);
@@ -255,6 +258,20 @@ static struct event event_of(const struct seep_block *b, bool is_free, uint64_t 
 	return e;
 }
 
+/*
+ * Adds 1 to the u32 at byte `at`, one of two in a word, by a load and a store of the whole word: the word is read right
+ * after, and would wait for a store of half of it.
+ */
+static void count(struct seep_rec_counters *c, size_t at)
+{
+	uint8_t *from = (uint8_t *)c + (at & ~(size_t)7);
+	uint64_t word;
+
+	__builtin_memcpy(&word, from, 8);
+	word = at & 4 ? word + (1ull << 32) : (word & ~0xffffffffull) | (uint32_t)(word + 1);
+	__builtin_memcpy(from, &word, 8);
+}
+
 static void add_to_sums(struct seep_stack_truth *t, const struct event *e)
 {
 	struct seep_rec_counters *c = &t->sums;
@@ -263,15 +280,15 @@ static void add_to_sums(struct seep_stack_truth *t, const struct event *e)
 		c->freed_objects += e->objects;
 		c->freed_bytes += e->bytes;
 		t->freed_bytes_var += e->bytes_var;
-		c->nr_freed++;
-		c->lifetimes[e->bucket]++;
+		count(c, offsetof(struct seep_rec_counters, nr_freed));
+		count(c, offsetof(struct seep_rec_counters, lifetimes) + 4 * e->bucket);
 		return;
 	}
 	c->alloc_objects += e->objects;
 	c->alloc_bytes += e->bytes;
 	c->alloc_objects_var += e->objects_var;
 	c->alloc_bytes_var += e->bytes_var;
-	c->nr_alloc++;
+	count(c, offsetof(struct seep_rec_counters, nr_alloc));
 	c->last_alloc_us = e->now_us;
 }
 
@@ -315,8 +332,9 @@ static void counters_write(uint32_t stack)
 {
 	struct seep_rec_counters *c = &seep.truths[stack].sums;
 
-	c->seq++;
-	c->stack = stack;
+	uint64_t head = (uint64_t)stack << 32 | (c->seq + 1); /* as one word, see count() */
+
+	__builtin_memcpy(c, &head, 8);
 	if (seep.is_mirrored)
 		seep_mirror_inline(seep_where(SEEP_REC_SEC_COUNTERS, stack) + (c->seq & 1) * sizeof(*c), c, sizeof(*c));
 }
@@ -431,7 +449,7 @@ int64_t seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free
 	}
 	if (seep.is_mirrored)
 		store_relaxed(&seep_words()->heartbeat_us, now_us);
-	return (int64_t)(e.bytes + 0.5);
+	return b->period > 1 ? (int64_t)(e.bytes + 0.5) : (int64_t)b->size;
 }
 
 void seep_stack_lose(const struct seep_block *b)

@@ -39,13 +39,16 @@ static void status_write(void)
 
 void seep_status_mirror(void)
 {
+	uint64_t float_state;
 	uint32_t mine;
 
 	if (!seep.is_mirrored || !seep_lock_or_tell(&seep.status_lock, &mine))
 		return;
+	float_state = seep_float_enter();
 	do
 		status_write();
 	while (seep_lock_release(&seep.status_lock, mine));
+	seep_float_leave(float_state);
 }
 
 void seep_lost(uint32_t what, uint64_t amount)
@@ -135,15 +138,18 @@ static void ring_unlock(uint32_t mine)
 
 void seep_tick(uint64_t now_us)
 {
+	uint64_t float_state;
 	uint32_t mine;
 
 	if (likely(now_us < load_relaxed(&seep.ring_due_us)) || !seep_lock_or_tell(&seep.ring_lock, &mine))
 		return;
+	float_state = seep_float_enter();
 	if (now_us >= load_relaxed(&seep.ring_due_us)) {
 		ring_add(now_us, false);
 		seep_status_mirror();
 	}
 	ring_unlock(mine);
+	seep_float_leave(float_state);
 }
 
 void seep_status_mirror_all(void)
