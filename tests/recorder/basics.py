@@ -28,6 +28,7 @@ def realloc_keeps_its_word():
     (r,) = same(["realloc"], "realloc grows, shrinks, fails, frees; errno")
     s = [x for x in r.samples if x["size"] == 50]
     ok(len(s) == 1 and s[0]["nr_reallocs"] == 2, "one block remains, moved twice", s)
+    ok(sizes(r).count(310) == 1, "a block whose realloc fails stays", sizes(r))
     ok(not [x for x in r.samples if x["size"] in (100, 200, 300)], "what realloc ended is not live", sizes(r))
 
 
@@ -190,6 +191,8 @@ def bad_days():
         limit = 64 << 20
         b = p.run("entries", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
         ok(b.stdout == "entries\n" and b.stderr == "", "RLIMIT_AS: the program has its room", b)
+        b = p.run("entries", options="period=1,size=256M", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        ok(b.stdout == "entries\n" and b.stderr == "", "RLIMIT_AS: a larger recording than fits is made smaller", b)
     if os.geteuid() == 0:
         with Place() as p:
             os.chmod(p.dir, 0o755)

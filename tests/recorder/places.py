@@ -5,6 +5,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import time
 
 from rig import LIB, VICTIM, WHY_SANDBOXED, Place, is_balanced, of_size, ok, plain, same, skip
 
@@ -108,6 +109,8 @@ def locked_memory():
                f"RLIMIT_MEMLOCK of {limit} and mlockall: same result", a, b)
             (r,) = [r for r in p.recordings() if not r.forked_from]
             ok(len(of_size(r, 7302)) == 50, "it is recorded")
+            if limit and os.geteuid() == 0 and a.stdout.startswith("0\n0\n"):
+                ok(r.children_unrecorded == 1, "its child, which cannot map anything, is counted", r.children_unrecorded)
 
 
 def limits_that_come_later():
@@ -127,6 +130,16 @@ def huge_pages():
                         options=f"period=1,size=1M,mmap={mmap}")
             got = [s["size"] for s in r.samples if s["size"] in (1 << 20, 3 << 20) and s["kind"] == 0]
             ok(sorted(got) == [1 << 20] * 21 + [3 << 20] * 21, f"{what}: what is live is known", len(got))
+    with Place() as p:
+        child = subprocess.Popen([VICTIM, "waits", "30"], env=p.environment("period=1,size=4M"), stdout=subprocess.DEVNULL)
+        while not p.files():
+            time.sleep(0.01)
+        time.sleep(0.1)
+        with open(f"/proc/{child.pid}/smaps", encoding="utf-8") as f:
+            plain_pages = [int(kib) for kib, flags in re.findall(r"Size: +(\d+) kB\n(?:.*\n)*?VmFlags:(.*)", f.read()) if " nh" in flags]
+        child.communicate(timeout=60)
+    ok(sum(plain_pages) > 4096, "the recorder's own tables are never of huge pages, which would make all of them resident",
+       plain_pages)
     if free < 40:
         skip("a heap that really has huge pages", f"the system has {free} free ones")
 

@@ -1,7 +1,11 @@
 """Slow paths that are interrupted, left, and never finished; threads that end; very many threads."""
+import glob
+import os
 import platform
+import re
+import subprocess
 
-from rig import WHY_EXITED, Place, is_balanced, of_size, ok, plain, same, skip
+from rig import LIB, VICTIM, WHY_EXITED, Place, Recording, is_balanced, of_size, ok, plain, same, skip
 
 X86 = platform.machine() == "x86_64"
 
@@ -82,6 +86,41 @@ def coroutines_that_are_left_in_the_middle():
         ok(r.torn <= nr / 10, "hardly anything is torn: what was being written", r.torn)
 
 
+def instructions_of(functions):
+    """Their offsets in the recorder."""
+    out = []
+    for name in functions:
+        r = subprocess.run(["objdump", "-d", f"--disassemble={name}", LIB], capture_output=True, text=True, check=True)
+        out += [int(at, 16) for at in re.findall(r"^ +([0-9a-f]+):\t(?:[0-9a-f]{2} )+\s*\t", r.stdout, re.M)]
+    return out
+
+
+def threads_that_end_with_a_lock():
+    """What is written once a second is locked; a lock whose holder is not heard of for eight seconds is taken."""
+    claim = "a thread that ends with a lock"
+    if not X86 or LIB.endswith("by-table.so"):
+        return skip(claim, "breakpoints are set for x86-64 here" if not X86 else "it takes long, and no table of modules")
+    with Place() as p:
+        places = instructions_of(["seep_tick", "seep_status_mirror"])
+        running = []
+        for at in places[4::max(1, len(places) // 24)]:  # all at once: they sleep
+            os.mkdir(f"{p.dir}/{at}")
+            env = {**p.environment(), "SEEP_DIR": f"{p.dir}/{at}"}
+            running.append((at, subprocess.Popen([VICTIM, "ends-locked", str(at)], text=True, stdout=subprocess.PIPE,
+                                                 stderr=subprocess.PIPE, env=env)))
+        nr, wrong = 0, []
+        for at, child in running:
+            out, said = child.communicate(timeout=100)
+            (path,) = glob.glob(f"{p.dir}/{at}/*.seep")
+            r = Recording(path)
+            nr += int(said)
+            late = [e for e in r.ring if e[0] > r.status["time_us"] - 2500000]
+            if out != "ends-locked\n" or not r.status["reasons"] & WHY_EXITED or len(late) < 2 or r.torn > 1:
+                wrong.append((hex(at), int(said), out, r.status["reasons"], len(late), r.torn))
+    ok(nr >= 8, f"{claim}: at {nr} of {len(running)} places")
+    ok(not wrong, f"{claim}: totals and the end are written all the same", *wrong)
+
+
 def signals_and_cancellations():
     (r,) = same(["storm"], "threads under signals, cancelled")
     ok(len(of_size(r, 701)) == 1 and r.torn == 0, "the recording is whole", r.torn)
@@ -109,6 +148,6 @@ def five_thousand_threads():
     is_balanced(r, "5,000 threads")
 
 
-TESTS = [handlers_that_leave, handlers_that_allocate, handlers_that_unmap, threads_that_end_in_the_middle,
+TESTS = [handlers_that_leave, handlers_that_allocate, handlers_that_unmap, threads_that_end_in_the_middle, threads_that_end_with_a_lock,
          forks_in_the_middle, coroutines_that_are_left_in_the_middle, signals_and_cancellations,
          destructors_of_thread_locals, five_thousand_threads]

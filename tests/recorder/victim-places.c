@@ -223,6 +223,22 @@ static int new_root(int argc, char **argv)
 
 /* ---- limits ---- */
 
+/* What is locked already, and hardly more: nothing can be mapped any longer. */
+static void limit_locked(void)
+{
+	char line[256];
+	unsigned long kib = 0;
+	FILE *status = fopen("/proc/self/status", "r");
+	struct rlimit limit;
+
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmLck: %lu", &kib);
+	if (status)
+		fclose(status);
+	limit.rlim_cur = limit.rlim_max = (kib + 64) << 10;
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
 static int locked(int argc, char **argv)
 {
 	fill(7300);
@@ -231,6 +247,7 @@ static int locked(int argc, char **argv)
 	if (fork() == 0) {
 		printf("%d\n", mlockall(MCL_CURRENT | MCL_FUTURE));
 		fflush(stdout);
+		limit_locked();
 		fill(7301);
 		_exit(0);
 	}

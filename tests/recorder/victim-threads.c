@@ -1,4 +1,5 @@
 /* Threads, signals and what ends in the middle of things. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -169,6 +170,11 @@ static void interrupted_once(void)
 	}
 }
 
+static void allow_breakpoints(void)
+{
+	mprotect((void *)(code_start & ~4095ul), code_end - (code_start & ~4095ul), PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
 /* Where a malloc and free, when they are known ways already, come by. */
 static void find_places(void)
 {
@@ -177,7 +183,6 @@ static void find_places(void)
 	set_trap_flag();
 	allocate_once();
 	clear_trap_flag();
-	mprotect((void *)(code_start & ~4095ul), code_end - (code_start & ~4095ul), PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
 /* interrupted ACTION MAX-PLACES [stack] */
@@ -193,8 +198,10 @@ static int interrupted(int argc, char **argv)
 			action = (enum action)i;
 	sigaltstack(&stack, NULL);
 	sigaction(SIGTRAP, &on, NULL);
-	if (find_recorder(&code_start, &code_end))
+	if (find_recorder(&code_start, &code_end)) {
 		find_places();
+		allow_breakpoints();
+	}
 	stride = nr_places / max + 1;
 	for (unsigned i = 0; i < nr_places; i += stride) {
 		has_acted = 0;
@@ -206,6 +213,45 @@ static int interrupted(int argc, char **argv)
 	if (code_start)
 		fprintf(stderr, "%u %u\n", nr, (nr_places + stride - 1) / stride);
 	puts("interrupted");
+	return 0;
+}
+
+/* ---- a thread that ends with a lock of what is written once a second ---- */
+
+static void *ends_in_tick(void *unused)
+{
+	if (place)
+		usleep(1300000);
+	allocate_once();
+	return NULL;
+}
+
+/* ends-locked OFFSET: at that instruction of the recorder, when it next comes by there; then it does ten times more. */
+static int ends_locked(int argc, char **argv)
+{
+	struct sigaction on = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+	pthread_t thread;
+	Dl_info info;
+
+	action = END_THREAD;
+	sigaction(SIGTRAP, &on, NULL);
+	allocate_once();
+	if (find_recorder(&code_start, &code_end) && dladdr((void *)malloc, &info)) {
+		allow_breakpoints();
+		place = (uint8_t *)info.dli_fbase + strtoul(argv[2], NULL, 0);
+	}
+	pthread_create(&thread, NULL, ends_in_tick, NULL);
+	pthread_join(thread, NULL);
+	disarm();
+	place = NULL;
+	if (code_start)
+		fprintf(stderr, "%d\n", has_acted);
+	for (int i = 0; i < 11 && code_start; i++) {
+		usleep(1100000);
+		for (int n = 0; n < 20; n++)
+			allocate_once();
+	}
+	puts("ends-locked");
 	return 0;
 }
 
@@ -323,6 +369,6 @@ static int many_threads(int argc, char **argv)
 }
 
 const struct victim victims_threads[] = {
-	{ "interrupted", interrupted },   { "storm", storm }, { "thread-locals", thread_locals },
-	{ "many-threads", many_threads }, { NULL, NULL },
+	{ "interrupted", interrupted },     { "ends-locked", ends_locked },   { "storm", storm },
+	{ "thread-locals", thread_locals }, { "many-threads", many_threads }, { NULL, NULL },
 };

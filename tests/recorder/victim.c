@@ -67,6 +67,8 @@ static int realloc_cases(int argc, char **argv)
 	p = realloc(p, 50);
 	printf("%d\n", p[49]);
 	keep(p);
+	q = keep(malloc(310));
+	printf("%d\n", realloc(q, huge) == NULL);
 	q = malloc(300);
 	q = realloc(q, 0);
 	printf("%d\n", q == NULL);
