@@ -9,7 +9,8 @@ check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-
 	redis-tools sqlite3 heaptrack libjemalloc2 libmimalloc2.0 google-perftools libgoogle-perftools4 stress-ng debootstrap"
 demo="redis-server redis-tools python3"
 bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
-hosts="python3 strace wrk redis-server redis-tools nginx haproxy mariadb-server mariadb-client varnish postgresql gcc"
+hosts="python3 perl procps strace wrk redis-server redis-tools nginx haproxy mariadb-server mariadb-client varnish postgresql memcached
+	openssh-server openssh-client prometheus openjdk-17-jdk-headless openbsd-inetd daemonize"
 
 wanted=
 for group in ${*:-build check demo bench}; do
@@ -30,6 +31,7 @@ done
 has_command() {
 	case $1 in
 	golang-go) command -v go ;;
+	openjdk-17-jdk-headless) command -v javac ;;
 	gcc | g++ | clang | meson | gdb | valgrind | heaptrack) command -v "$1" ;;
 	ninja-build) command -v ninja ;;
 	*) false ;;

@@ -84,6 +84,7 @@ class Trial:
             self.env.update(LD_PRELOAD=library, SEEP_DIR=self.recordings_dir, SEEP_OPTIONS=options)
         self.started = []
         self.logs = []
+        self.tracer = []  # in front of every server that is started recorded; the server keeps its process id
 
     # -- processes; everything recorded unless it says recorded=False
 
@@ -112,9 +113,14 @@ class Trial:
     def start(self, *command, recorded=True, user=None, env=None, **more):
         """Starts a server in a session of its own; what it prints goes to a log."""
         log = self.log_file(f"{os.path.basename(command[0])}-{len(self.started)}.log")
+        tracer = [find(self.tracer[0]), *self.tracer[1:]] if self.tracer and recorded else []
+        how = self._how(recorded, user, env, more)
+        if tracer:  # the recorder is for the server alone
+            preload = [f"-E{k}={how['env'].pop(k)}" for k in ("LD_PRELOAD",) if k in how["env"]]
+            tracer += preload
         with open(log, "wb") as out:
-            p = subprocess.Popen([find(command[0]), *command[1:]], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                 start_new_session=True, **self._how(recorded, user, env, more))
+            p = subprocess.Popen([*tracer, find(command[0]), *command[1:]], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                 start_new_session=True, **how)
         p.log = log
         self.started.append(p)
         return p
@@ -166,6 +172,12 @@ class Trial:
     def read(self, name):
         with open(self.path(name), encoding="utf-8", errors="replace") as f:
             return f.read()
+
+    def forget(self):
+        """Empties the scratch directory for another host, but for logs and recordings."""
+        for name in os.listdir(self.dir):
+            if self.path(name) not in self.logs and name != "recordings" and not name.startswith("trace-"):
+                (shutil.rmtree if os.path.isdir(self.path(name)) else os.unlink)(self.path(name))
 
     def make_dir(self, name, user=None, mode=0o755):
         os.makedirs(self.path(name), exist_ok=True)
