@@ -249,7 +249,7 @@ class Trial:
 
 class Host:
     def __init__(self, work, name, version, compares, *, blind=None, user=None, note="", size="32M", complaints=()):
-        """version: a function or a command; compares: words for the table; blind: why nothing can be recorded there;
+        """version: a function or a command; compares: words for the table; blind: words in which `seep info` says what it cannot see;
         user: must exist, for programs that refuse root; size: of recordings at period 1; complaints: lines of the
         recorder that are right here."""
         self.work, self.name, self.version, self.compares = work, name, version, compares
@@ -275,8 +275,11 @@ class Host:
             trial.seep_reads("top", i["path"])
         if not infos:
             raise Wrong("there is no recording")
-        if self.blind is None and not nr_heap and "period=1," in trial.env["SEEP_OPTIONS"]:
-            raise Wrong("nothing was recorded:\n" + trial.seep_reads("info", most[0]["path"]))
+        said = trial.seep_reads("info", most[0]["path"])
+        if self.blind and self.blind not in said:
+            raise Wrong(f"seep info does not say '{self.blind}':\n{said}")
+        if not self.blind and not nr_heap and "period=1," in trial.env["SEEP_OPTIONS"]:
+            raise Wrong(f"nothing was recorded:\n{said}")
         return len(infos), nr_samples
 
     def run_once(self, trial):

@@ -76,4 +76,4 @@ def work(trial):
 if __name__ == "__main__":
     main(work, "JVM server", lambda: version_of("java", "-version"),
          "answers before and after a load, every request of wrk, what it prints, exit",
-         note="the Java heap is the JVM's own and not seen; its native memory is", size="64M")
+         note="the Java heap is the JVM's own and not seen; its native memory is", size="64M", blind="Java objects cannot be seen")
