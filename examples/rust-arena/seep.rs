@@ -3,7 +3,8 @@
 //! Without a recorder in the process every call is one load and one branch. The functions are looked up through the
 //! global offset table by weak references, as seep.h does it.
 
-use std::ffi::{c_char, c_void, CString};
+use std::ffi::CString;
+use std::os::raw::{c_char, c_void};
 
 macro_rules! find {
     ($name:literal) => {{

@@ -9,10 +9,10 @@ for tool in scdoc mandoc; do
 	}
 done
 folder=$(mktemp -d)
-made=$folder/page.1
 trap 'rm -rf "$folder"' EXIT
 bad=0
 for page in "$1"/*.scd; do
+	made=$folder/$(basename "$page" .scd)
 	"$1/expand.sh" "$page" scdoc >"$made" || {
 		echo "$page: scdoc refuses it"
 		bad=1
