@@ -26,26 +26,37 @@ static bool look_at_exe(const char *sysroot, const struct seep_recording *r, str
 	       !memcmp(out->build_id, r->header.exe_build_id, out->build_id_bytes);
 }
 
-bool cli_blind_spot(const char *sysroot, const struct seep_recording *r, char *out, size_t cap)
+static void look_at_modules(const struct seep_recording *r, struct seep_program *p)
+{
+	p->is_jvm |= has_module(r, "libjvm.so");
+	p->is_node |= has_module(r, "libnode.so");
+	p->is_v8 |= has_module(r, "libv8");
+	p->is_luajit |= has_module(r, "libluajit");
+	p->is_dotnet |= has_module(r, "libcoreclr.so");
+	p->is_python |= has_module(r, "libpython3");
+	p->is_php |= has_module(r, "libphp");
+}
+
+bool cli_blind_spots(const char *sysroot, const struct seep_recording *r,
+                     const struct seep_blind_spot *out[SEEP_BLIND_SPOTS_MAX], size_t *nr)
 {
 	struct seep_program program;
-	const char *clause;
 
-	if (r->status.reasons & SEEP_REC_WHY_MALLOC_TAKEN && r->header.allocator[0] == '/') {
-		snprintf(out, cap,
-		         "its malloc is that of %.*s, which comes before the recorder: nothing of its heap can be "
-		         "seen (name the recorder first in LD_PRELOAD)",
-		         (int)sizeof(r->header.allocator), r->header.allocator);
-		return true;
-	}
 	if (!look_at_exe(sysroot, r, &program)) {
 		memset(&program, 0, sizeof(program));
 		program.is_elf = true;
 	}
-	program.is_jvm |= has_module(r, "libjvm.so");
-	program.is_node |= has_module(r, "libnode.so");
-	program.exports_malloc |= (r->status.reasons & SEEP_REC_WHY_MALLOC_TAKEN) != 0;
-	clause = seep_program_blind_spot(&program);
-	snprintf(out, cap, "%s", clause ? clause : "");
+	look_at_modules(r, &program);
+	*nr = seep_program_blind_spots(&program, out);
 	return seep_program_is_blind(&program);
+}
+
+bool cli_blind_spot(const char *sysroot, const struct seep_recording *r, char *out, size_t cap)
+{
+	const struct seep_blind_spot *spots[SEEP_BLIND_SPOTS_MAX];
+	size_t nr;
+	bool is_blind = cli_blind_spots(sysroot, r, spots, &nr);
+
+	snprintf(out, cap, "%s", nr ? spots[0]->text : "");
+	return is_blind;
 }

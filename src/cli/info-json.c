@@ -249,8 +249,17 @@ void info_json(const struct info *i, const struct cli_targets *targets, FILE *ou
 	add_memory(&j, &i->memory);
 	add_lost(&j, i);
 	add_cost(&j, i);
-	if (i->blind[0])
-		seep_json_str(&j, "cannot_see", i->blind);
+	if (i->nr_spots)
+		seep_json_str(&j, "cannot_see", i->spots[0]->text);
+	seep_json_array(&j, "blind_spots");
+	for (size_t k = 0; k < i->nr_spots; k++) {
+		seep_json_object(&j, NULL);
+		seep_json_str(&j, "id", i->spots[k]->id);
+		seep_json_str(&j, "text", i->spots[k]->text);
+		seep_json_str(&j, "seen_by", i->spots[k]->way);
+		seep_json_end(&j);
+	}
+	seep_json_end(&j);
 	seep_json_array(&j, "warnings");
 	for (size_t k = 0; k < targets->nr_warnings; k++)
 		seep_json_str(&j, NULL, targets->warnings[k]);

@@ -290,8 +290,10 @@ void info_text(const struct info *i, FILE *out)
 	seep_text_clean(name, sizeof(name), i->target->label, strlen(i->target->label));
 	fprintf(out, "%s\n", name);
 	say_end(i, out);
-	if (i->blind[0])
-		line(out, i->is_blind ? "blind" : "partial", "%s", i->blind);
+	for (size_t k = 0; k < i->nr_spots; k++) {
+		line(out, i->is_blind && !k ? "blind" : "partial", "%s", i->spots[k]->text);
+		line(out, "", "seen by: %s", i->spots[k]->way);
+	}
 	say_who(i, out);
 	line(out, "recording", "%s, format %u.%u by seep %s", i->target->path, h->major, h->minor, h->recorder_version);
 	say_period(i, out);

@@ -224,6 +224,6 @@ void info_collect(struct cli_end_sources *sources, const struct cli_target *targ
 	collect_heaps(out);
 	collect_peak(out);
 	out->nr_losses = cli_losses_of(r, out->losses, CLI_LOSSES_MAX);
-	out->is_blind = cli_blind_spot(sources->sysroot, r, out->blind, sizeof(out->blind));
+	out->is_blind = cli_blind_spots(sources->sysroot, r, out->spots, &out->nr_spots);
 	collect_memory(sources->sysroot, out);
 }

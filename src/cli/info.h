@@ -45,8 +45,9 @@ struct info {
 	struct cli_loss losses[CLI_LOSSES_MAX];
 	size_t nr_losses;
 	struct info_memory memory;
-	char blind[256]; /* what cannot be seen, a clause; "" all of the heap can */
-	bool is_blind;   /* nothing can be seen */
+	const struct seep_blind_spot *spots[SEEP_BLIND_SPOTS_MAX]; /* what cannot be seen */
+	size_t nr_spots;
+	bool is_blind; /* nothing can be seen */
 };
 
 void info_collect(struct cli_end_sources *sources, const struct cli_target *target, struct info *out);

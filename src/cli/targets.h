@@ -105,6 +105,9 @@ uint32_t cli_alive_pid(const char *sysroot, const struct seep_recording *r);
  * modules. Returns true when it sees nothing at all of the heap.
  */
 bool cli_blind_spot(const char *sysroot, const struct seep_recording *r, char *out, size_t cap);
+/* All of it, with what can see it. */
+bool cli_blind_spots(const char *sysroot, const struct seep_recording *r,
+                     const struct seep_blind_spot *out[SEEP_BLIND_SPOTS_MAX], size_t *nr);
 
 /* Lost or skipped, never 0. */
 struct cli_loss {

@@ -25,6 +25,8 @@ static void take_symbol(const char *name, bool is_dynamic, struct seep_program *
 		if (!out->own_allocator[0])
 			strcpy(out->own_allocator, "malloc");
 	}
+	out->is_luajit |= !strcmp(name, "luaJIT_setmode");
+	out->is_v8 |= !strncmp(name, "_ZN2v87Isolate", 14);
 	out->has_asan_inside |= !strcmp(name, "__asan_init");
 	out->is_cgo |= !strcmp(name, "_cgo_init") || !strcmp(name, "x_cgo_init");
 }
@@ -66,6 +68,7 @@ static void read_needed(Elf *elf, Elf_Scn *section, const GElf_Shdr *sh, struct 
 		out->is_jvm |= !strncmp(name, "libjvm.so", 9) || !strncmp(name, "libjli.so", 9);
 		out->is_node |= !strncmp(name, "libnode.so", 10);
 		out->is_python |= !strncmp(name, "libpython3", 10);
+		out->is_luajit |= !strncmp(name, "libluajit", 9);
 	}
 }
 
@@ -90,6 +93,7 @@ static void read_notes(Elf_Scn *section, struct seep_program *out)
 
 static void read_sections(Elf *elf, struct seep_program *out)
 {
+	bool has_hooks = false, has_protected = false;
 	size_t names;
 	Elf_Scn *section = NULL;
 
@@ -108,9 +112,16 @@ static void read_sections(Elf *elf, struct seep_program *out)
 		if (sh.sh_type == SHT_DYNAMIC)
 			read_needed(elf, section, &sh, out);
 		name = elf_strptr(elf, names, sh.sh_name);
-		out->is_go |= name && (!strcmp(name, ".note.go.buildid") || !strcmp(name, ".gopclntab") ||
-		                       !strcmp(name, ".go.buildinfo"));
+		if (!name)
+			continue;
+		has_hooks |= !strcmp(name, "malloc_hook");
+		has_protected |= !strcmp(name, "protected_memory");
+		if (!strcmp(name, "google_malloc"))
+			strcpy(out->own_allocator, "tcmalloc");
+		out->is_go |= !strcmp(name, ".note.go.buildid") || !strcmp(name, ".gopclntab") ||
+		              !strcmp(name, ".go.buildinfo");
 	}
+	out->has_partition_alloc = has_hooks && has_protected; /* its names are stripped, these sections stay */
 }
 
 /* The loader itself, started as a program, has no interpreter either; what it starts is not known. */

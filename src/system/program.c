@@ -122,6 +122,8 @@ static void name_kinds(struct seep_program *p)
 
 	p->is_jvm |= !strcmp(base, "java");
 	p->is_node |= !strcmp(base, "node") || !strcmp(base, "nodejs");
+	p->is_php |= !strncmp(base, "php", 3);
+	p->is_dotnet |= !strcmp(base, "dotnet");
 	p->is_python |= !strncmp(base, "python", 6) && (!base[6] || isdigit((unsigned char)base[6]));
 }
 
@@ -199,30 +201,5 @@ const char *seep_program_refuses(const struct seep_program *p)
 		return "it is setuid, setgid or has file capabilities";
 	if (p->needs_asan)
 		return "it is built with AddressSanitizer, whose library must come first";
-	return NULL;
-}
-
-bool seep_program_is_blind(const struct seep_program *p)
-{
-	return (p->exports_malloc && !p->is_linked) || p->has_asan_inside;
-}
-
-const char *seep_program_blind_spot(const struct seep_program *p)
-{
-	if (p->has_asan_inside)
-		return "its allocator is inside the executable (AddressSanitizer): nothing of its heap can be seen";
-	if (p->exports_malloc && !p->is_linked)
-		return "its allocator is inside the executable: nothing of its heap can be seen";
-	if (p->own_allocator[0] && !p->is_linked)
-		return "it has an allocator of its own inside: only what the C library's malloc gave can be seen";
-	if (p->is_jvm)
-		return "it is a Java VM: native memory only, Java objects cannot be seen";
-	if (p->is_node)
-		return "it is Node.js: native memory only, JavaScript objects cannot be seen";
-	if (p->is_go)
-		return "it is a Go program with cgo: native memory only, Go objects cannot be seen";
-	if (p->is_python)
-		return "it is Python: objects up to 512 bytes are seen only as the arenas that hold them "
-		       "(PYTHONMALLOC=malloc shows each)";
 	return NULL;
 }

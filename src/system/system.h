@@ -165,9 +165,10 @@ struct seep_program {
 	bool has_asan_inside;    /* ASan is linked in statically (clang's default) */
 	/* "tcmalloc", "jemalloc", "mimalloc" or "malloc": defined inside the executable; "" none */
 	char own_allocator[64];
-	bool is_linked;      /* it has the recorder inside (libseep.a) */
-	bool exports_malloc; /* … and the definition is visible to others, so that even libc's calls go there */
-	bool is_go, is_cgo, is_jvm, is_node, is_python;
+	bool is_linked;           /* it has the recorder inside (libseep.a) */
+	bool exports_malloc;      /* … and the definition is visible to others, so that even libc's calls go there */
+	bool has_partition_alloc; /* Chromium's */
+	bool is_go, is_cgo, is_jvm, is_node, is_v8, is_luajit, is_dotnet, is_php, is_python;
 };
 /*
  * Looks at a program file. Follows #! lines (at most 4), through env(1) by `search` ($PATH). Never fails for odd files:
@@ -181,7 +182,13 @@ bool seep_program_search(const char *name, const char *search, char *out, size_t
 
 /* Why the recorder can never be loaded into it, and is not in it: a clause ("it is statically linked …"), or NULL. */
 const char *seep_program_refuses(const struct seep_program *p);
-/* What the recorder cannot see in it though it is loaded: a clause, or NULL. */
+/* What the recorder cannot see in it though it is loaded, and what can; most important first. Texts are static. */
+struct seep_blind_spot {
+	const char *id, *text, *way; /* "go", a clause, another */
+};
+#define SEEP_BLIND_SPOTS_MAX 12
+size_t seep_program_blind_spots(const struct seep_program *p, const struct seep_blind_spot *out[SEEP_BLIND_SPOTS_MAX]);
+/* The text of the first, or NULL. */
 const char *seep_program_blind_spot(const struct seep_program *p);
 /* True when the recorder would see nothing at all (blind spot, not partial sight). */
 bool seep_program_is_blind(const struct seep_program *p);

@@ -123,6 +123,60 @@ static void each_reason_has_its_sentence(void)
 	OK(!seep_program_is_blind(&p));
 }
 
+static bool has_spot(const struct seep_program *p, const char *id)
+{
+	const struct seep_blind_spot *spots[SEEP_BLIND_SPOTS_MAX];
+	size_t nr = seep_program_blind_spots(p, spots);
+
+	for (size_t i = 0; i < nr; i++)
+		if (!strcmp(spots[i]->id, id))
+			return *spots[i]->text && *spots[i]->way;
+	return false;
+}
+
+/* Those that are installed here. */
+static void real_programs_are_recognised(void)
+{
+	static const struct {
+		const char *path, *id;
+	} programs[] = {
+		{ "/usr/bin/node", "v8" },
+		{ "/usr/bin/java", "jvm" },
+		{ "/usr/bin/luajit", "luajit" },
+		{ "/usr/bin/python3", "python" },
+		{ "/usr/lib/chromium/chromium", "partition-alloc" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		struct seep_program p;
+
+		if (seep_program_look(NULL, programs[i].path, NULL, &p, NULL) != SEEP_OK || !p.is_elf)
+			continue;
+		if (!has_spot(&p, programs[i].id))
+			printf("# %s\n", programs[i].path);
+		OK(has_spot(&p, programs[i].id));
+	}
+}
+
+static void what_holds_two_allocators_is_told_both(void)
+{
+	struct seep_program envoy = {
+		.is_elf = true, .exports_malloc = true, .own_allocator = "tcmalloc", .is_luajit = true
+	};
+	struct seep_program plain = { .is_elf = true };
+	const struct seep_blind_spot *spots[SEEP_BLIND_SPOTS_MAX];
+
+	EQ_U(seep_program_blind_spots(&envoy, spots), 2);
+	EQ_S(spots[0]->id, "tcmalloc");
+	EQ_S(spots[1]->id, "luajit");
+	EQ_U(seep_program_blind_spots(&plain, spots), 0);
+	OK(!seep_program_blind_spot(&plain));
+	envoy.own_allocator[0] = 0;
+	OK(has_spot(&envoy, "own-malloc"));
+	envoy.is_linked = true;
+	OK(!has_spot(&envoy, "own-malloc"));
+}
+
 int main(void)
 {
 	tree_make();
@@ -133,6 +187,8 @@ int main(void)
 	every_prefix_of_a_program_is_survived();
 	a_missing_file_is_said_as_exec_would();
 	each_reason_has_its_sentence();
+	real_programs_are_recognised();
+	what_holds_two_allocators_is_told_both();
 	tree_remove();
 	return tap_done();
 }
