@@ -1,10 +1,11 @@
 #!/bin/sh
-# archive.sh OUT OBJECTS.a WRAPPED.txt OBJCOPY AR CC…: libseep.a as programs link it: one object, in which only the API and what
+# archive.sh OUT OBJECTS.a WRAPPED.txt CC…: libseep.a as programs link it: one object, in which only the API and what
 # stands in front of the C library is global, the latter under the names of --wrap, and the code in a section of its own, so that
 # the recorder knows where it is in somebody else's program.
 set -eu
-out=$1 objects=$2 wrapped=$3 objcopy=$4 ar=$5
-shift 5
+out=$1 objects=$2 wrapped=$3
+shift 3
+objcopy=$("$@" -print-prog-name=objcopy) ar=$("$@" -print-prog-name=ar) # of the machine that it compiles for
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

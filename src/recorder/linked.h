@@ -11,31 +11,25 @@
 #define SEEP_RECORDER_LINKED_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct seep_next;
-
 #ifdef SEEP_LINKED
-/* False, and nothing set, where the program was not linked with --wrap. */
-bool seep_linked_find(struct seep_next *n);
+/* True where the program was linked with --wrap. */
 bool seep_linked_is_wrapped(void);
-bool seep_linked_gates(void **syscall, void **vfork, void **clone);
+/* What is behind us there, by its name; NULL: the C library has no such function. */
+void *seep_linked_real(const char *name);
 /* The C library's calloc is musl's, which calls malloc by its public name. */
 bool seep_linked_has_musl_calloc(void);
 #else
-static inline bool seep_linked_find(struct seep_next *n)
-{
-	(void)n;
-	return false;
-}
 static inline bool seep_linked_is_wrapped(void)
 {
 	return false;
 }
-static inline bool seep_linked_gates(void **syscall, void **vfork, void **clone)
+static inline void *seep_linked_real(const char *name)
 {
-	(void)syscall, (void)vfork, (void)clone;
-	return false;
+	(void)name;
+	return NULL;
 }
 static inline bool seep_linked_has_musl_calloc(void)
 {

@@ -8,7 +8,6 @@
  * real one, which calls the new handler and throws.
  */
 #include "recorder/hook.h"
-#include "recorder/linked.h"
 #include "recorder/objects.h"
 #include "recorder/recorder.h"
 
@@ -88,8 +87,6 @@ static struct seep_symbol set(void *entry, const char *name)
 
 void seep_new_find(void)
 {
-	if (seep_linked_is_wrapped())
-		return;
 	for (int i = 0; i < NR_NEW; i++) {
 		struct seep_symbol found = set(&next_new[i], new_names[i]);
 

@@ -347,8 +347,7 @@ bool seep_next_find(void)
 		return true;
 	}
 	store_relaxed(&finder, seep_thread_pointer());
-	if (!seep_linked_find(&found))
-		find_all(&found);
+	find_all(&found);
 	fill_gaps(&found);
 	if (is_musl_behind())
 		go_around_musl(&found);

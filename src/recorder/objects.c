@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <sys/auxv.h>
 
+#include "recorder/linked.h"
 #include "recorder/text.h"
 
 struct tables {
@@ -235,6 +236,11 @@ struct seep_symbol seep_symbol_next(const char *name)
 {
 	struct search s = { .name = name, .where = BEHIND };
 
+	if (seep_linked_is_wrapped()) {
+		s.found.address = seep_linked_real(name);
+		s.found.path = "linked";
+		return s.found;
+	}
 	seep_objects_visit(visit, &s);
 	return s.found;
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "recorder/linked.h"
 #include "recorder/objects.h"
 #include "recorder/recorder.h"
 
@@ -65,13 +64,10 @@ extern struct seep_gates seep_gates __attribute__((visibility("hidden")));
 /* Nobody calls one that is not behind us: the program could not have been linked without us. */
 bool seep_gates_find(void)
 {
-	struct seep_gates found = { NULL, NULL, NULL };
+	const struct seep_gates found = { .syscall = seep_symbol_next("syscall").address,
+		                          .vfork = seep_symbol_next("vfork").address,
+		                          .clone = seep_symbol_next("clone").address };
 
-	if (!seep_linked_gates(&found.syscall, &found.vfork, &found.clone)) {
-		found.syscall = seep_symbol_next("syscall").address;
-		found.vfork = seep_symbol_next("vfork").address;
-		found.clone = seep_symbol_next("clone").address;
-	}
 	if (!found.syscall || !found.vfork || !found.clone)
 		return false;
 	seep_gates = found;

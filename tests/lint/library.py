@@ -4,6 +4,7 @@
 exports   it defines exactly the names of tests/lint/exports.txt, without a version (a version node disables interposition)
 versions  it needs no symbol version above GLIBC_2.17, and no library but libc and its loader
 imports   it calls nothing but the names of tests/lint/imports.txt
+archive   of libseep.a: the same names, those of the C library as __wrap_NAME, and no others are global
 size      at most 200 KiB of it are loaded or stored
 """
 import os
@@ -74,7 +75,20 @@ def stripped_size(library):
             os.unlink(copy)
 
 
-CHECKS = {"exports": check_exports, "versions": check_versions, "imports": check_imports, "size": check_size}
+def check_archive(archive, lint):
+    """libseep.a: nothing is global but what stands in front of the C library, as __wrap_NAME, and the API."""
+    lines = [line.split() for line in tool("nm", "-g", "--defined-only", archive).splitlines()]
+    got = {words[-1] for words in lines if len(words) == 3}
+    listed = names_in(os.path.join(lint, "exports.txt"))
+    want = {name if name.startswith("seep_") else f"__wrap_{name}" for name in listed
+            if name != "__asan_default_options"}
+    undefined = {line.split()[-1] for line in tool("nm", "-g", "--undefined-only", archive).splitlines() if len(line.split()) == 2}
+    taken = names_in(os.path.join(lint, "imports.txt")) | {"_GLOBAL_OFFSET_TABLE_", "__dso_handle", "__popcountdi2", "__start_seep_text",
+                                                            "__stop_seep_text", "__malloc_allzerop"}
+    return compare("global", got, want, want) + compare("import", {n for n in undefined if not n.startswith("__real_")}, taken, set())
+
+
+CHECKS = {"exports": check_exports, "archive": check_archive, "versions": check_versions, "imports": check_imports, "size": check_size}
 
 if __name__ == "__main__":
     errors = CHECKS[sys.argv[1]](sys.argv[2], os.path.join(sys.argv[3], "tests/lint"))
