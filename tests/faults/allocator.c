@@ -1,7 +1,8 @@
 /*
  * The allocator under test: THREADS threads allocate and free at sixteen places, sizes from 16 bytes to a megabyte, and
  * count it all in PAGE (exact.h). OPERATIONS 0: until killed; else each thread makes so many and the program ends.
- *   allocator PAGE PERIOD THREADS SEED OPERATIONS SLOTS
+ *   allocator PAGE PERIOD THREADS SEED OPERATIONS SLOTS [STORM PLUGINS]
+ * STORM is one of storm.h.
  */
 #include <fcntl.h>
 #include <math.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "exact.h"
+#include "storm.h"
 
 struct slot {
 	void *p;
@@ -147,7 +149,7 @@ int main(int argc, char **argv)
 	pthread_t threads[EXACT_THREADS];
 	unsigned nr_threads;
 
-	if (argc != 7)
+	if (argc != 7 && argc != 9)
 		return 2;
 	page = map_page(argv[1]);
 	period = atof(argv[2]);
@@ -170,6 +172,8 @@ int main(int argc, char **argv)
 		workers[i] = (struct worker){ &page->threads[i], (struct slot *)slots,
 			                      strtoull(argv[4], NULL, 10) * 1000003 + i * 7919, i };
 	}
+	if (argc == 9)
+		storm_start(argv[7], argv[8]);
 	for (unsigned i = 1; i < nr_threads; i++)
 		if (pthread_create(&threads[i], NULL, work, &workers[i]))
 			return 3;

@@ -2,7 +2,8 @@
  * Compares a recording with what its program counted of itself (exact.h). One line for each place and figure:
  *   FIGURE SITE EXACT EXPECTED-SAMPLES TRUE-STDERR ESTIMATE STDERR LOW HIGH SAMPLES IN-FLIGHT-LOW IN-FLIGHT-HIGH
  * and before them one line: torn SAMPLES OTHER lost SAMPLES stray SAMPLES operations NUMBER.
- *   compare RECORDING PAGE
+ *   compare RECORDING [PAGE]
+ * Without PAGE only that line.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -165,9 +166,10 @@ int main(int argc, char **argv)
 	struct seep_recording *r = NULL;
 	struct seep_error err = { 0 };
 
-	if (argc != 3)
+	if (argc != 2 && argc != 3)
 		return 2;
-	read_page(argv[2], &page);
+	if (argc == 3)
+		read_page(argv[2], &page);
 	if (seep_recording_read(argv[1], &r, &err) != SEEP_OK) {
 		fprintf(stderr, "compare: %s: %s\n", argv[1], err.what);
 		return 3;
@@ -177,7 +179,8 @@ int main(int argc, char **argv)
 	       r->nr_torn_counters + r->nr_torn_other,
 	       r->status.lost[SEEP_REC_LOST_SAMPLES] + r->status.lost[SEEP_REC_LOST_REENTRANT], e.nr_stray,
 	       page.nr_operations);
-	print_figures(&page, &e, (double)page.period);
+	if (argc == 3)
+		print_figures(&page, &e, (double)page.period);
 	seep_recording_free(r);
 	return 0;
 }
