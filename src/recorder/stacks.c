@@ -388,7 +388,8 @@ struct seep_inuse seep_stack_inuse(uint32_t stack)
 	return inuse_by(stack, &c);
 }
 
-static void write_with_side(uint32_t stack, const struct event *e)
+/* Returns the number it wrote under. */
+static uint32_t write_with_side(uint32_t stack, const struct event *e)
 {
 	struct seep_rec_counters c = sums_of(stack);
 
@@ -397,18 +398,19 @@ static void write_with_side(uint32_t stack, const struct event *e)
 	if (!e->is_free)
 		c.last_alloc_us = e->now_us;
 	seep_mirror(seep_where(SEEP_REC_SEC_COUNTERS, stack) + (c.seq & 1) * sizeof(c), &c, sizeof(c));
+	return c.seq;
 }
 
 /*
  * The holder may have lost its processor for long, and a kill would lose what is on the side: this writes the sums with
  * the side for it, into the copy that the holder is not writing, under the number that the holder uses next. One helper
- * at a time; but a helper can lose its processor too: who finds it busy for the second time breaks in, and a helper
- * that was broken in upon, whose write may have spoiled the newer one, writes again.
+ * at a time; but a helper can lose its processor too: who finds it busy for the second time breaks in. A helper that
+ * was broken in upon, or was overtaken by the holder, has put old sums over newer ones: it writes again.
  */
 static void write_for_holder(uint32_t stack, const struct event *e)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
-	uint32_t nobody = 0, break_ins = load_relaxed(&t->break_ins);
+	uint32_t nobody = 0, break_ins, wrote;
 
 	if (!seep.is_mirrored)
 		return;
@@ -416,13 +418,17 @@ static void write_for_holder(uint32_t stack, const struct event *e)
 		if (add_relaxed(&t->nr_passed, 1) < 1)
 			return;
 		add_relaxed(&t->break_ins, 1);
-		write_with_side(stack, e);
+		(void)write_with_side(stack, e);
 		return;
 	}
 	store_relaxed(&t->nr_passed, 0u);
-	write_with_side(stack, e);
-	if (load_acquire(&t->break_ins) != break_ins)
-		write_with_side(stack, e);
+	/* Each round takes others' progress, so few are enough, and more would be waiting for others. */
+	for (int round = 0; round < 4; round++) {
+		break_ins = load_relaxed(&t->break_ins);
+		wrote = write_with_side(stack, e);
+		if (load_acquire(&t->break_ins) == break_ins && (int32_t)(load_relaxed(&t->sums.seq) - wrote) <= 0)
+			break;
+	}
 	store_release(&t->helper, 0u);
 }
 
