@@ -22,27 +22,27 @@
 
 _Static_assert(SEEP_REC_MAX_BYTES / sizeof(struct seep_rec_sample) <= 1ull << SLOT_BITS, "a slot fits into an entry");
 
-struct sequence {
-	uint64_t home, step;
-};
-
-/* Different stretches of one home go different ways from there. The kind of an arena's block is in the top bits. */
-static inline struct sequence sequence_of(const void *addr)
+static inline uint64_t stretch_of(const void *addr)
 {
-	uint64_t stretch = (uint64_t)(uintptr_t)addr >> STRETCH_BITS;
-	uint64_t region = (stretch >> REGION_BITS) * 0x9e3779b97f4a7c15ull;
-	uint64_t mask = (1ull << seep.index_line_bits) - 1;
-	struct sequence s = { (stretch ^ region >> (64 - seep.index_line_bits)) & mask,
-		              (stretch * 0x9e3779b97f4a7c15ull >> 32) | 1 };
-
-	return s;
+	return (uint64_t)(uintptr_t)addr >> STRETCH_BITS;
 }
 
-static inline uint32_t *line_of(const struct sequence *s, uint64_t distance)
+/* The home of a stretch. The kind of an arena's block is in the top bits of its address. */
+static inline uint32_t *home_of(uint64_t stretch)
 {
+	uint64_t region = (stretch >> REGION_BITS) * 0x9e3779b97f4a7c15ull;
 	uint64_t mask = (1ull << seep.index_line_bits) - 1;
 
-	return &seep.index[((s->home + distance * s->step) & mask) * (LINE_BYTES / 4)];
+	return &seep.index[((stretch ^ region >> (64 - seep.index_line_bits)) & mask) * (LINE_BYTES / 4)];
+}
+
+/* The line that many further. Different stretches of one home go different ways from there. */
+static uint32_t *line_after(const uint32_t *home, uint64_t stretch, uint32_t distance)
+{
+	uint64_t step = (stretch * 0x9e3779b97f4a7c15ull >> 32) | 1, mask = (1ull << seep.index_line_bits) - 1;
+	uint64_t line = (uint64_t)(home - seep.index) / (LINE_BYTES / 4);
+
+	return &seep.index[((line + distance * step) & mask) * (LINE_BYTES / 4)];
 }
 
 static inline uint32_t fingerprint_of(const void *addr)
@@ -60,9 +60,18 @@ uint64_t seep_index_bytes(uint32_t nr_samples, uint32_t *line_bits)
 
 void seep_index_prefetch(const void *addr)
 {
-	struct sequence s = sequence_of(addr);
+	__builtin_prefetch(home_of(stretch_of(addr)));
+}
 
-	__builtin_prefetch(line_of(&s, 0));
+static bool insert(uint32_t *line, uint32_t entry)
+{
+	for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
+		uint32_t empty = 0;
+
+		if (!load_relaxed(&line[i]) && cas(&line[i], &empty, entry))
+			return true;
+	}
+	return false;
 }
 
 static void reach_to(uint32_t *reach, uint32_t distance)
@@ -75,42 +84,40 @@ static void reach_to(uint32_t *reach, uint32_t distance)
 
 bool seep_index_insert(const void *addr, uint32_t slot)
 {
-	struct sequence s = sequence_of(addr);
-	uint32_t entry = fingerprint_of(addr) | (slot + 1), *home = line_of(&s, 0);
+	uint32_t entry = fingerprint_of(addr) | (slot + 1), *home = home_of(stretch_of(addr));
 
-	for (uint32_t d = 0; d < MAX_REACH && d < 1u << seep.index_line_bits; d++) {
-		uint32_t *line = line_of(&s, d);
-
-		for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
-			uint32_t empty = 0;
-
-			if (load_relaxed(&line[i]) || !cas(&line[i], &empty, entry))
-				continue;
-			if (unlikely(d))
-				reach_to(&home[REACH], d);
+	if (likely(insert(home, entry)))
+		return true;
+	for (uint32_t d = 1; d < MAX_REACH && d < 1u << seep.index_line_bits; d++)
+		if (insert(line_after(home, stretch_of(addr), d), entry)) {
+			reach_to(&home[REACH], d);
 			return true;
 		}
-	}
 	return false;
+}
+
+static uint32_t *find(uint32_t *line, const void *addr, uint32_t *slot)
+{
+	uint32_t fingerprint = fingerprint_of(addr);
+
+	for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
+		uint32_t entry = load_relaxed(&line[i]);
+
+		if (!entry || (entry ^ fingerprint) >> SLOT_BITS)
+			continue;
+		*slot = (entry & ((1u << SLOT_BITS) - 1)) - 1;
+		if (*slot < seep.nr_samples_cap && load_relaxed(&seep.samples[*slot].addr) == (uint64_t)(uintptr_t)addr)
+			return &line[i];
+	}
+	return NULL;
 }
 
 uint32_t *seep_index_find(const void *addr, uint32_t *slot)
 {
-	struct sequence s = sequence_of(addr);
-	uint32_t reach = load_relaxed(&line_of(&s, 0)[REACH]), fingerprint = fingerprint_of(addr);
+	uint32_t *home = home_of(stretch_of(addr)), reach = load_relaxed(&home[REACH]);
+	uint32_t *found = find(home, addr, slot);
 
-	for (uint32_t d = 0; d <= reach; d++) {
-		uint32_t *line = line_of(&s, d);
-
-		for (uint32_t i = 0; i < ENTRIES_A_LINE; i++) {
-			uint32_t entry = load_relaxed(&line[i]);
-
-			*slot = (entry & ((1u << SLOT_BITS) - 1)) - 1;
-			if (!entry || ((entry ^ fingerprint) >> SLOT_BITS) || *slot >= seep.nr_samples_cap)
-				continue;
-			if (load_relaxed(&seep.samples[*slot].addr) == (uint64_t)(uintptr_t)addr)
-				return &line[i];
-		}
-	}
-	return NULL;
+	for (uint32_t d = 1; d <= reach && !found; d++)
+		found = find(line_after(home, stretch_of(addr), d), addr, slot);
+	return found;
 }

@@ -313,25 +313,12 @@ void seep_control_obey(void)
 	seep_turn_end(t, &turn);
 }
 
-/* Every block is recorded, on this thread too, and nothing has happened since that must be looked at. */
-static bool is_exact_as_before(const struct seep_thread *t)
-{
-	return t->period == 1 && load_relaxed(&seep.period) == 1 && load_relaxed(&seep.state) == SEEP_STATE_RECORDING &&
-	       t->fork_count == seep.fork_count && !t->turn && seep.cookie && load_relaxed(seep.cookie) != 0 &&
-	       seep.is_mirrored && load_relaxed(&seep_words()->control) == load_relaxed(&seep.control) &&
-	       load_relaxed(&seep.is_on);
-}
-
-uint64_t seep_draw(uint64_t size)
+uint64_t seep_draw_anew(uint64_t size)
 {
 	struct seep_thread *t = &seep_self;
 	struct seep_turn turn;
 	uint64_t float_state, period;
 
-	if (is_exact_as_before(t)) {
-		t->nr_slow++;
-		return 1;
-	}
 	if (unlikely(load_relaxed(&seep.state) != SEEP_STATE_RECORDING)) {
 		seep_start();
 		if (seep.state == SEEP_STATE_OFF)

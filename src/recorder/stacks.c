@@ -241,7 +241,12 @@ static uint32_t lifetime_bucket(uint64_t age_us)
 	return i;
 }
 
-static inline struct event event_of(const struct seep_block *b, bool is_free, uint64_t now_us)
+static uint32_t bucket_of(const struct seep_block *b, uint64_t now_us)
+{
+	return lifetime_bucket(now_us > b->birth_us ? now_us - b->birth_us : 0);
+}
+
+static struct event event_of(const struct seep_block *b, bool is_free, uint64_t now_us)
 {
 	struct event e = { .objects = 1, .bytes = (double)b->size, .now_us = now_us, .is_free = is_free };
 
@@ -254,7 +259,7 @@ static inline struct event event_of(const struct seep_block *b, bool is_free, ui
 		e.bytes_var = size * size * e.objects_var;
 	}
 	if (is_free)
-		e.bucket = lifetime_bucket(now_us > b->birth_us ? now_us - b->birth_us : 0);
+		e.bucket = bucket_of(b, now_us);
 	return e;
 }
 
@@ -328,7 +333,7 @@ static void take_side(struct seep_stack_truth *t)
 		c->lifetimes[i] += take_u32(&s->lifetimes[i]);
 }
 
-static void counters_write(uint32_t stack)
+static inline void counters_write(uint32_t stack)
 {
 	struct seep_rec_counters *c = &seep.truths[stack].sums;
 
@@ -340,15 +345,17 @@ static void counters_write(uint32_t stack)
 }
 
 /* With the lock held: writes, and takes over what others added to the side meanwhile. */
-static void write_and_unlock(uint32_t stack, uint32_t mine)
+static inline void write_and_unlock(uint32_t stack, uint32_t mine)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
+	bool is_asked = false;
 
-	counters_write(stack);
-	while (unlikely(seep_lock_release(&t->lock, mine))) {
-		take_side(t);
+	do {
+		if (unlikely(is_asked))
+			take_side(t);
 		counters_write(stack);
-	}
+		is_asked = seep_lock_release(&t->lock, mine);
+	} while (unlikely(is_asked));
 }
 
 /* What the stack's sums are with its side; read while others add, so each figure is whole but not all are of one
@@ -432,30 +439,70 @@ static void write_for_holder(uint32_t stack, const struct event *e)
 	store_release(&t->helper, 0u);
 }
 
-int64_t seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us)
+/* Somebody else is at the stack's sums. */
+static __attribute__((noinline)) void book_aside(uint32_t stack, const struct seep_block *b, bool is_free,
+                                                 uint64_t now_us)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
 	struct event e = event_of(b, is_free, now_us);
+	uint32_t mine;
+
+	add_to_side(&t->side, &e); /* before telling, so that it is there when the holder looks */
+	if (seep_lock_or_tell(&t->lock, &mine)) {
+		take_side(t);
+		write_and_unlock(stack, mine);
+	} else {
+		write_for_holder(stack, &e);
+	}
+}
+
+/* What a block of exact mode adds; all other fields of an event are 0 then. */
+static inline void add_whole(struct seep_rec_counters *c, const struct seep_block *b, bool is_free, uint64_t now_us)
+{
+	if (is_free) {
+		c->freed_objects += 1;
+		c->freed_bytes += (double)b->size;
+		count(c, offsetof(struct seep_rec_counters, nr_freed));
+		count(c, offsetof(struct seep_rec_counters, lifetimes) + 4 * bucket_of(b, now_us));
+		return;
+	}
+	c->alloc_objects += 1;
+	c->alloc_bytes += (double)b->size;
+	count(c, offsetof(struct seep_rec_counters, nr_alloc));
+	c->last_alloc_us = now_us;
+}
+
+static int64_t add_estimate(struct seep_stack_truth *t, const struct seep_block *b, bool is_free, uint64_t now_us)
+{
+	struct event e = event_of(b, is_free, now_us);
+
+	add_to_sums(t, &e);
+	return (int64_t)(e.bytes + 0.5);
+}
+
+int64_t seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us)
+{
+	struct seep_stack_truth *t = &seep.truths[stack];
+	int64_t bytes = (int64_t)b->size;
 	uint32_t mine;
 
 	seep_before_change(stack, b->kind, is_free);
 	if (likely(seep_lock_try(&t->lock, &mine))) {
 		if (unlikely(now_us >= t->points_due_us))
 			points_advance(stack, now_us);
-		add_to_sums(t, &e);
+		if (b->period <= 1)
+			add_whole(&t->sums, b, is_free, now_us);
+		else
+			bytes = add_estimate(t, b, is_free, now_us);
 		write_and_unlock(stack, mine);
 	} else {
-		add_to_side(&t->side, &e); /* before telling, so that it is there when the holder looks */
-		if (seep_lock_or_tell(&t->lock, &mine)) {
-			take_side(t);
-			write_and_unlock(stack, mine);
-		} else {
-			write_for_holder(stack, &e);
-		}
+		book_aside(stack, b, is_free, now_us);
+		if (b->period > 1)
+			bytes = (int64_t)((double)b->size / seep_probability(b->size, b->period) + 0.5);
 	}
 	if (seep.is_mirrored)
 		store_relaxed(&seep_words()->heartbeat_us, now_us);
-	return b->period > 1 ? (int64_t)(e.bytes + 0.5) : (int64_t)b->size;
+	return bytes;
 }
 
 void seep_stack_lose(const struct seep_block *b)
