@@ -44,12 +44,11 @@ static void show(void)
 
 void seep_peak_end(void)
 {
-	uint64_t era = load_relaxed(&seep.era), now = seep_now_us(), float_state = seep_float_enter();
+	uint64_t era = load_relaxed(&seep.era), float_state = seep_float_enter();
 
 	while (!(era & SEEP_REC_PEAK_FALLEN)) {
 		uint64_t peak = (uint32_t)((era + NEXT_PEAK) | SEEP_REC_PEAK_FALLEN);
 
-		store_relaxed(&seep.peak_us, now);
 		if (cas(&seep.era, &era, (era & ~PEAK_BITS) | peak)) {
 			show();
 			break;
@@ -58,13 +57,14 @@ void seep_peak_end(void)
 	seep_float_leave(float_state);
 }
 
-void seep_peak_add(int64_t by)
+void seep_peak_add(int64_t by, uint64_t now_us)
 {
 	int64_t now = add_relaxed(&seep.heap_bytes, by) + by, most = load_relaxed(&seep.peak_bytes);
 	uint64_t era;
 
 	while (now > most)
 		if (cas(&seep.peak_bytes, &most, now)) {
+			store_relaxed(&seep.peak_us, now_us);
 			era = load_relaxed(&seep.era);
 			while (era & SEEP_REC_PEAK_FALLEN)
 				if (cas(&seep.era, &era, era & ~(uint64_t)SEEP_REC_PEAK_FALLEN)) {
@@ -80,7 +80,8 @@ void seep_peak_add(int64_t by)
 static void snap_mirror(uint32_t stack)
 {
 	if (seep.is_mirrored)
-		seep_mirror(seep_where(SEEP_REC_SEC_SNAPS, stack), &seep.snaps[stack], sizeof(seep.snaps[stack]));
+		seep_mirror_inline(seep_where(SEEP_REC_SEC_SNAPS, stack), &seep.snaps[stack],
+		                   sizeof(seep.snaps[stack]));
 }
 
 static void snap_save(uint32_t stack)

@@ -13,7 +13,7 @@
 /* A block of the heap is about to go: if the heap is at its highest, the peak ends here. Before anything changes. */
 void seep_peak_end(void);
 /* So many bytes more, or less, are in use; after the block is booked, in the file too. */
-void seep_peak_add(int64_t by);
+void seep_peak_add(int64_t by, uint64_t now_us);
 /* Saves what `stack` has in use for the present era; the first that comes does, the others go on. */
 void seep_snap_save(uint32_t stack);
 /* Writes the words into a new file, and the snaps of the first `nr` stacks. */

@@ -244,7 +244,7 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 		seep_forget(b->addr);
 	bytes = seep_stack_book(b->stack, b, false, now);
 	if (seep_put_back(b) && b->kind == SEEP_REC_KIND_HEAP)
-		seep_peak_add(bytes);
+		seep_peak_add(bytes, now);
 	double_period_if_full();
 	seep_tick(now);
 	cost_end(&seep.costs[0], begin);
@@ -304,7 +304,7 @@ void seep_book_free(const struct seep_block *b)
 
 	bytes = seep_stack_book(b->stack, b, true, now);
 	if (b->kind == SEEP_REC_KIND_HEAP)
-		seep_peak_add(-bytes);
+		seep_peak_add(-bytes, now);
 	seep_tick(now);
 	seep_float_leave(float_state);
 }

@@ -378,21 +378,24 @@ static struct seep_rec_counters sums_of(uint32_t stack)
 	return c;
 }
 
-static struct seep_inuse inuse_by(uint32_t stack, const struct seep_rec_counters *c)
+static double minus_side(const uint64_t *allocated, const uint64_t *freed)
 {
-	const struct seep_stack_truth *t = &seep.truths[stack];
-	double freed_var = t->freed_bytes_var + to_double(load_relaxed(&t->side.freed_bytes_var));
-
-	return (struct seep_inuse){ c->alloc_bytes - c->freed_bytes - to_double(load_relaxed(&t->lost_bytes)),
-		                    c->alloc_objects - c->freed_objects - to_double(load_relaxed(&t->lost_objects)),
-		                    c->alloc_bytes_var - freed_var };
+	return to_double(load_relaxed(allocated)) - to_double(load_relaxed(freed));
 }
 
 struct seep_inuse seep_stack_inuse(uint32_t stack)
 {
-	struct seep_rec_counters c = sums_of(stack);
+	const struct seep_stack_truth *t = &seep.truths[stack];
+	const struct seep_rec_counters *c = &t->sums;
+	const struct seep_stack_side *s = &t->side;
 
-	return inuse_by(stack, &c);
+	return (struct seep_inuse){
+		c->alloc_bytes - c->freed_bytes + minus_side(&s->alloc_bytes, &s->freed_bytes) -
+			to_double(load_relaxed(&t->lost_bytes)),
+		c->alloc_objects - c->freed_objects + minus_side(&s->alloc_objects, &s->freed_objects) -
+			to_double(load_relaxed(&t->lost_objects)),
+		c->alloc_bytes_var - t->freed_bytes_var + minus_side(&s->alloc_bytes_var, &s->freed_bytes_var),
+	};
 }
 
 /* Returns the number it wrote under. */
@@ -520,7 +523,7 @@ uint32_t seep_stack_totals(struct seep_rec_ring *out)
 	*out = (struct seep_rec_ring){ .period = seep.period };
 	for (uint32_t i = 0; i < nr; i++) {
 		struct seep_rec_counters c = sums_of(i);
-		struct seep_inuse inuse = inuse_by(i, &c);
+		struct seep_inuse inuse = seep_stack_inuse(i);
 
 		nr_freed += c.nr_freed;
 		out->samples_live += c.nr_alloc - c.nr_freed;
