@@ -15,6 +15,10 @@ check:
 check-hosts:
 	@scripts/check-hosts.sh
 
+# Each guard of the recorder taken out: does a test see it?
+check-mutants: $(BUILD)/build.ninja
+	@python3 tests/recorder/mutate.py $(BUILD)
+
 demo:
 	@demo/demo.sh
 
@@ -28,4 +32,4 @@ install: $(BUILD)/build.ninja
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all check check-hosts demo bench install clean
+.PHONY: all check check-mutants check-hosts demo bench install clean

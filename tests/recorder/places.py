@@ -26,6 +26,7 @@ def filters_that_kill():
         (r,) = same(["filtered", how, "fork"], f"a filter by {how}, then a fork")
         ok(r.children_unrecorded == 1 and not of_size(r, 7004), f"{how}: the child is counted, not recorded",
            r.children_unrecorded)
+        ok(len(of_size(r, 7006)) == 1, f"{how}: what it frees of its parent's is its parent's still")
         is_balanced(r, f"a filter by {how}, then a fork")
         (r,) = same(["filtered", how, "thread"], f"a filter by {how}, in one thread")
         ok((len(of_size(r, 7002)), len(of_size(r, 7003))) == (100, 50), f"{how}: both threads' blocks are recorded",

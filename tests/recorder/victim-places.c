@@ -88,6 +88,7 @@ static void *filters_itself(void *how)
 static int filtered_program(int argc, char **argv)
 {
 	const char *how = argv[2], *when = argv[3];
+	void *inherited = keep(malloc(7006));
 	pthread_t thread;
 
 	fill(7000);
@@ -103,12 +104,16 @@ static int filtered_program(int argc, char **argv)
 	fill(7003);
 	if (!strcmp(when, "fork")) {
 		pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+		int status = 0;
 
 		if (child == 0) {
 			fill(7004);
+			free(inherited);
 			_exit(0);
 		}
-		syscall(SYS_wait4, child, NULL, 0, NULL);
+		syscall(SYS_wait4, child, &status, 0, NULL);
+		if (status)
+			say("the child was killed\n");
 	}
 	fill(7005);
 	say("filtered\n");

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -93,7 +94,11 @@ static void act(void)
 		}
 		break;
 	case SWITCH: swapcontext(&other_fiber, &main_fiber); break;
-	case UNMAP: munmap(mapping, 9 * 4096); break;
+	case UNMAP:
+		munmap(mapping, 9 * 4096);
+		/* Past everybody, so that nothing else gets the address. */
+		syscall(SYS_mmap, mapping, 9 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		break;
 	}
 }
 
@@ -118,6 +123,8 @@ static void allocate_once(void)
 {
 	if (place)
 		arm(place);
+	if (action == ALLOCATE)
+		keep(malloc(1001));
 	free(keep(malloc(1000)));
 	disarm();
 }
