@@ -205,10 +205,10 @@ static int deep_bind(int argc, char **argv)
 	if (!give_back)
 		return 1;
 	for (int i = 0; i < 50; i++) {
-		give_back(malloc(1701)); /* ours, freed behind our back */
+		give_back(malloc(171)); /* ours, freed behind our back */
 		free(own(3702));         /* never seen, freed here */
 	}
-	keep(malloc(1701));
+	keep(malloc(171));
 	puts("deep-bind");
 	return 0;
 }
