@@ -243,6 +243,8 @@ static int add(struct dl_phdr_info *info, size_t size, void *data)
 	elfimage_from_headers(&image, info->dlpi_phdr, info->dlpi_phnum, info->dlpi_addr);
 	if (image.start >= image.end)
 		return 0;
+	if (is_inside(&image, getauxval(AT_PHDR)) && getauxval(AT_BASE))
+		path = ""; /* the program, to which musl gives a name */
 	if (!path[0] && image.dynamic)
 		note_debug_interface(&image);
 	place_image(&place, &image, path);

@@ -259,6 +259,25 @@ def operators_are_counted_once():
         ok(rec.status["lost"][LOST_CUT] == 0, f"C++, {name}: no stack is cut", rec.status["lost"])
 
 
+def libraries_opened_later():
+    """Blocks of a library that is opened and closed again are its own, over both C libraries."""
+    for compiler, flags in (("gcc", ["-ldl"]), ("musl-gcc", [HEADERS_FOR_UNWINDING])):
+        path = build(f"opens-{compiler}", compiler, *flags, source="plugin.c")
+        if not path:
+            skip(f"{compiler}: libraries opened later", f"{compiler} is not installed")
+            continue
+        plugins = {size: build(f"plugin-{size}-{compiler}.so", compiler, "-shared", "-fPIC", f"-DPLUGIN={size}", HEADERS_FOR_UNWINDING,
+                               "-Wl,--build-id", source="plugin.c") for size in (6001, 6002)}
+        with Place() as p:
+            r = execute(path, *plugins.values(), place=p, lib=LIB)
+            (rec,) = [Recording(f) for f in p.files(os.path.basename(path))]
+        got = {size: [rec.frames_of(s["stack"])[0][0] for s in of_size(rec, size)] for size in plugins}
+        ok(r.stdout == "plugins: 2\n" and got == {size: [plugin] for size, plugin in plugins.items()},
+           f"{compiler}: each block is booked to its own library", r, got)
+        whole = [rec.stacks[s["stack"]][1] for size in plugins for s in of_size(rec, size)]
+        ok(whole == [0, 0], f"{compiler}: and the walk goes through it to the root", whole)
+
+
 def one_program_starts_another():
     """A program of one C library that starts one of the other: the library that is preloaded harms neither."""
     musl = build("musl", "musl-gcc", INCLUDE, HEADERS_FOR_UNWINDING)
@@ -336,7 +355,7 @@ def the_examples():
 lay_out()
 try:
     failed = run_all((without_a_recorder, the_header_is_clean, blocks, arenas, switches, names_run_out, estimates_are_right,
-                      threads_and_handlers, operators_are_counted_once, one_program_starts_another, the_tool_knows_them, the_examples))
+                      threads_and_handlers, operators_are_counted_once, libraries_opened_later, one_program_starts_another, the_tool_knows_them, the_examples))
 finally:
     shutil.rmtree(home)
 sys.exit(failed)
