@@ -28,16 +28,24 @@ static double field_at(const struct seep_evidence *e, size_t offset, double time
 	return before;
 }
 
+/* Of a long life the first days are not kept: then the part that is stands for it. */
+static double kept_since(const struct seep_evidence *e)
+{
+	double first_s = e->nr_system ? e->system[0].time_s : e->start_s;
+
+	return first_s - e->start_s > 0.2 * (e->now_s - e->start_s) ? first_s : e->start_s;
+}
+
 static struct course course_of(const struct seep_evidence *e, size_t offset)
 {
-	double life_s = e->now_s - e->start_s;
+	double start_s = kept_since(e), life_s = e->now_s - start_s;
 	struct course c = { .peak = NAN };
 
 	/* The first entry may show the process before it has set itself up. */
-	c.start = field_at(e, offset, e->start_s + fmin(0.1 * life_s, 1.5));
-	c.quarter = field_at(e, offset, e->start_s + 0.25 * life_s);
-	c.half = field_at(e, offset, e->start_s + 0.5 * life_s);
-	c.late = field_at(e, offset, e->start_s + 0.75 * life_s);
+	c.start = field_at(e, offset, start_s + fmin(0.1 * life_s, 1.5));
+	c.quarter = field_at(e, offset, start_s + 0.25 * life_s);
+	c.half = field_at(e, offset, start_s + 0.5 * life_s);
+	c.late = field_at(e, offset, start_s + 0.75 * life_s);
 	c.now = field_at(e, offset, e->now_s);
 	for (size_t i = 0; i < e->nr_system; i++)
 		c.peak = fmax(c.peak, field_of(&e->system[i], offset));

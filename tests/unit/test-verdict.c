@@ -348,6 +348,17 @@ static void make_threads(struct sim *s)
 	sim_system(s, 4e6, 300, 0);
 }
 
+/* A life so long that of its first half nothing is kept. */
+static void make_old_threads(struct sim *s)
+{
+	size_t nr_lost;
+
+	sim_system(s, 4e6, 300, 0);
+	nr_lost = s->e.nr_system * 11 / 20;
+	s->e.nr_system -= nr_lost;
+	memmove(s->system, s->system + nr_lost, s->e.nr_system * sizeof(s->system[0]));
+}
+
 static void make_fds(struct sim *s)
 {
 	sim_system(s, 0, 0, 400);
@@ -501,6 +512,7 @@ int main(void)
 	expect("a buffer that only realloc grows is a leak", make_buffer, SEEP_VERDICT_LEAK, "append");
 	expect("mappings that stay are told from the heap", make_mapping, SEEP_VERDICT_MAPPINGS, "map_segment");
 	expect("threads that never end", make_threads, SEEP_VERDICT_THREADS, NULL);
+	expect("threads that never end in a long life", make_old_threads, SEEP_VERDICT_THREADS, NULL);
 	expect("descriptors that are never closed", make_fds, SEEP_VERDICT_FDS, NULL);
 	expect("a bounded cache is steady", make_lru, SEEP_VERDICT_STEADY, "put");
 	expect("a cache that evicts at random is steady", make_random_cache, SEEP_VERDICT_STEADY, "store");
