@@ -270,6 +270,8 @@ class Host:
             torn = {k: v for k, v in i["lost"].items() if k.startswith("torn")}
             if torn:
                 raise Wrong(f"{os.path.basename(i['path'])} is not whole: {torn}")
+            if "children" in i["lost"]:
+                raise Wrong(f"{os.path.basename(i['path'])}: {i['lost']['children']} children are not recorded")
         most = sorted(infos, key=lambda i: -i["samples_made"])
         for i in most[:trial.amount(2, 12)]:
             trial.seep_reads("top", i["path"])

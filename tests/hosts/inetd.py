@@ -35,7 +35,7 @@ def work(trial):
     ports = [trial.free_port() for _ in range(2)]
     config = trial.write("inetd.conf", f"127.0.0.1:{ports[0]} stream tcp nowait nobody /usr/bin/sort sort -r\n"
                          f"127.0.0.1:{ports[1]} stream tcp nowait root {shell} three\n")
-    server = trial.start("inetd", "-i", "-E", "-R", "0", config)
+    server = trial.start("inetd", "-i", "-E", "-R", "100000", config)
     for port in ports:
         trial.wait_port(port, server)
     answers = []
