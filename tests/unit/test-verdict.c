@@ -357,6 +357,8 @@ static void make_old_threads(struct sim *s)
 	nr_lost = s->e.nr_system * 11 / 20;
 	s->e.nr_system -= nr_lost;
 	memmove(s->system, s->system + nr_lost, s->e.nr_system * sizeof(s->system[0]));
+	for (size_t i = 0; i < s->e.nr_system; i++)
+		s->system[i].nr_threads = 2 + 12 * (double)i;
 }
 
 static void make_fds(struct sim *s)
