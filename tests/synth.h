@@ -111,7 +111,7 @@ SYNTH void synth_place_sections(struct synth *s, const struct synth_room *room)
 	synth_add_section(s, &nr, SEEP_REC_SEC_SYSTEM, sizeof(struct seep_rec_system), room->system);
 	synth_add_section(s, &nr, SEEP_REC_SEC_ENDED, sizeof(struct seep_rec_ended), 1);
 	synth_add_section(s, &nr, SEEP_REC_SEC_TRAIL, sizeof(struct seep_rec_trail), room->stacks);
-	synth_add_section(s, &nr, SEEP_REC_SEC_SNAPS, sizeof(struct seep_rec_snap), room->stacks);
+	synth_add_section(s, &nr, SEEP_REC_SEC_SNAPS, sizeof(struct seep_rec_snap), 2 * (uint64_t)room->stacks);
 	synth_add_section(s, &nr, SEEP_REC_SEC_MARKS, sizeof(struct seep_rec_mark), room->marks);
 	synth_add_section(s, &nr, SEEP_REC_SEC_HEAPS, sizeof(struct seep_rec_heap), room->heaps);
 }
@@ -326,9 +326,11 @@ SYNTH void synth_trail(struct synth *s, uint32_t stack, uint64_t last_tick, uint
 	synth_put(s, SEEP_REC_SEC_TRAIL, stack, &t, sizeof(t));
 }
 
-SYNTH void synth_snap(struct synth *s, struct seep_rec_snap snap)
+/* What a stack had in use at the peak or at the last mark. */
+enum { SYNTH_PEAK, SYNTH_MARK };
+SYNTH void synth_snap(struct synth *s, uint32_t stack, uint32_t at, struct seep_rec_snap snap)
 {
-	synth_put(s, SEEP_REC_SEC_SNAPS, snap.stack, &snap, sizeof(snap));
+	synth_put(s, SEEP_REC_SEC_SNAPS, 2 * stack + at, &snap, sizeof(snap));
 }
 
 /* `by`: SEEP_REC_MARK_BY_…; each has its half of the section. */

@@ -49,7 +49,7 @@ bool seep_plan_make(struct seep_plan *p, uint64_t file_bytes)
 	plan_section(p, SEEP_REC_SEC_COUNTERS, 2 * sizeof(struct seep_rec_counters), nr_stacks, &at);
 	plan_section(p, SEEP_REC_SEC_HISTORY, sizeof(struct seep_rec_history), nr_stacks, &at);
 	plan_section(p, SEEP_REC_SEC_TRAIL, sizeof(struct seep_rec_trail), nr_stacks, &at);
-	plan_section(p, SEEP_REC_SEC_SNAPS, sizeof(struct seep_rec_snap), nr_stacks, &at);
+	plan_section(p, SEEP_REC_SEC_SNAPS, sizeof(struct seep_rec_snap), 2 * nr_stacks, &at);
 	plan_section(p, SEEP_REC_SEC_MARKS, sizeof(struct seep_rec_mark), clamp(share / 64, 8, 64), &at);
 	plan_section(p, SEEP_REC_SEC_HEAPS, sizeof(struct seep_rec_heap), clamp(share / 64, 8, SEEP_REC_NR_ARENAS_MAX),
 	             &at);

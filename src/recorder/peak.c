@@ -77,16 +77,33 @@ void seep_peak_add(int64_t by, uint64_t now_us)
 
 /* ---- snaps ---- */
 
-static void snap_mirror(uint32_t stack)
+enum { OF_PEAK, OF_MARK };
+
+static void snap_mirror(uint32_t i)
 {
-	if (seep.is_mirrored)
-		seep_mirror_inline(seep_where(SEEP_REC_SEC_SNAPS, stack), &seep.snaps[stack],
-		                   sizeof(seep.snaps[stack]));
+	uint64_t where = seep_where(SEEP_REC_SEC_SNAPS, i);
+
+	if (!seep.is_mirrored)
+		return;
+	/* Emptied first: what it held is of an older era and counts for nothing, nor does a half-written one. */
+	store_release(&((struct seep_rec_snap *)(void *)(seep.file + where))->checksum, 0ull);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	seep_mirror_inline(where, &seep.snaps[i], sizeof(seep.snaps[i]));
+}
+
+static void snap_write(uint32_t i, uint64_t number, const struct seep_inuse *inuse)
+{
+	struct seep_rec_snap *s = &seep.snaps[i];
+
+	s->number = (uint32_t)number;
+	s->bytes = inuse->bytes;
+	s->objects = inuse->objects;
+	s->bytes_var = (float)inuse->bytes_var;
+	snap_mirror(i);
 }
 
 static void snap_save(uint32_t stack)
 {
-	struct seep_rec_snap *s = &seep.snaps[stack];
 	uint64_t era = load_acquire(&seep.era), was = load_relaxed(&seep.truths[stack].era);
 	bool is_peak = era & SEEP_REC_PEAK_FALLEN && (era ^ was) & PEAK_BITS, is_mark = (era ^ was) >> MARK_SHIFT;
 	struct seep_inuse now = { 0 };
@@ -96,22 +113,12 @@ static void snap_save(uint32_t stack)
 	/* Read before it is claimed: whoever changed the stack in this era has tried to claim it before. */
 	if (is_peak || is_mark)
 		now = seep_stack_inuse(stack);
-	if (was == era || !cas(&seep.truths[stack].era, &was, era) || !(is_peak || is_mark))
+	if (was == era || !cas(&seep.truths[stack].era, &was, era))
 		return;
-	s->stack = stack;
-	if (is_peak) {
-		s->peak_nr = (uint32_t)(era & PEAK_BITS) >> 1;
-		s->peak_bytes = now.bytes;
-		s->peak_objects = now.objects;
-		s->peak_bytes_var = (float)now.bytes_var;
-	}
-	if (is_mark) {
-		s->mark_nr = (uint32_t)(era >> (MARK_SHIFT + MARK_COUNT_BITS));
-		s->mark_bytes = now.bytes;
-		s->mark_objects = now.objects;
-		s->mark_bytes_var = (float)now.bytes_var;
-	}
-	snap_mirror(stack);
+	if (is_peak)
+		snap_write(2 * stack + OF_PEAK, (era & PEAK_BITS) >> 1, &now);
+	if (is_mark)
+		snap_write(2 * stack + OF_MARK, era >> (MARK_SHIFT + MARK_COUNT_BITS), &now);
 }
 
 /* Frees come here with the program's floating-point state. */
@@ -126,8 +133,8 @@ void seep_snap_save(uint32_t stack)
 void seep_peak_mirror_all(uint32_t nr_stacks)
 {
 	show();
-	for (uint32_t i = 0; i < nr_stacks; i++)
-		if (seep.snaps[i].peak_nr || seep.snaps[i].mark_nr)
+	for (uint32_t i = 0; i < 2 * nr_stacks; i++)
+		if (seep.snaps[i].number)
 			snap_mirror(i);
 }
 

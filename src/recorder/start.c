@@ -73,7 +73,7 @@ static bool take_memory(void)
 		{ &seep.truths, nr_stacks * sizeof(struct seep_stack_truth) },
 		{ &seep.histories, nr_stacks * sizeof(struct seep_rec_history) },
 		{ &seep.trails, nr_stacks * sizeof(struct seep_rec_trail) },
-		{ &seep.snaps, nr_stacks * sizeof(struct seep_rec_snap) },
+		{ &seep.snaps, 2 * nr_stacks * sizeof(struct seep_rec_snap) },
 		{ &seep.marks, count_of(SEEP_REC_SEC_MARKS) / 2 * sizeof(struct seep_rec_mark) },
 		{ &seep.stack_hashes, nr_stacks * 4 },
 		{ &seep.stack_table, 4ull << bits_for(nr_stacks * 2) },

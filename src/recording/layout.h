@@ -42,7 +42,7 @@ enum {
 	SEEP_REC_SEC_SYSTEM = 11,  /* struct seep_rec_system: written by the tool */
 	SEEP_REC_SEC_ENDED = 12,   /* 1 struct seep_rec_ended: written by the tool */
 	SEEP_REC_SEC_TRAIL = 13,   /* per stack struct seep_rec_trail */
-	SEEP_REC_SEC_SNAPS = 14,   /* per stack struct seep_rec_snap */
+	SEEP_REC_SEC_SNAPS = 14,   /* per stack two struct seep_rec_snap: peak, mark */
 	SEEP_REC_SEC_MARKS = 15,   /* struct seep_rec_mark: the first half the recorder's, the second the tool's */
 	SEEP_REC_SEC_HEAPS = 16,   /* struct seep_rec_heap, append only: the program's own arenas */
 	SEEP_REC_NR_SECTIONS = 24
@@ -298,16 +298,13 @@ struct seep_rec_trail {
 };
 
 /*
- * What one stack had in use at the peak and at the last mark, saved when it was first touched after them (§13): valid
- * while peak_nr or mark_nr is the number in the words, else the stack has not changed since. 64 bytes.
+ * What one stack had in use at the peak (entry 2 × stack) or at the last mark (2 × stack + 1), saved when it was first
+ * touched after it (§13): valid while `number` is that in the words, else the stack has not changed since. 32 bytes.
  */
 struct seep_rec_snap {
-	uint32_t stack;
-	uint32_t peak_nr, mark_nr; /* lower 32 bits of the numbers in the words */
-	uint32_t reserved;
-	double peak_bytes, peak_objects;
-	double mark_bytes, mark_objects;
-	float peak_bytes_var, mark_bytes_var;
+	uint32_t number; /* lower 32 bits of that in the words */
+	float bytes_var;
+	double bytes, objects;
 	uint64_t checksum;
 };
 
@@ -422,7 +419,7 @@ _Static_assert(sizeof(struct seep_rec_ring) == 64, "§10");
 _Static_assert(sizeof(struct seep_rec_system) == 192, "§12");
 _Static_assert(sizeof(struct seep_rec_ended) == 128, "§12");
 _Static_assert(sizeof(struct seep_rec_trail) == 128, "§10");
-_Static_assert(sizeof(struct seep_rec_snap) == 64, "§13");
+_Static_assert(sizeof(struct seep_rec_snap) == 32, "§13");
 _Static_assert(sizeof(struct seep_rec_mark) == 64, "§13");
 _Static_assert(sizeof(struct seep_rec_heap) == 64, "§11");
 

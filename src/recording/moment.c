@@ -213,10 +213,17 @@ static bool is_since(uint32_t nr, uint64_t number)
 	return (int32_t)(nr - (uint32_t)number) >= 0;
 }
 
+static bool snapped(const struct seep_rec_snap *snap, uint64_t number, struct then *out)
+{
+	if (!snap->checksum || !is_since(snap->number, number))
+		return false;
+	*out = (struct then){ snap->bytes, snap->objects, (double)snap->bytes_var };
+	return true;
+}
+
 /* False: it has not changed since, so that what is live now is what was live then. */
 static bool then_of(const struct seep_recording *r, size_t stack, const struct seep_moment *m, struct then *out)
 {
-	const struct seep_rec_snap *snap = &r->counters[stack].snap;
 	const struct seep_rec_trail *t = &r->counters[stack].trail;
 
 	*out = (struct then){ 0, NAN, NAN };
@@ -227,14 +234,10 @@ static bool then_of(const struct seep_recording *r, size_t stack, const struct s
 			out->bytes = (double)t->inuse_bytes[i];
 		return i < SEEP_REC_NR_TRAIL;
 	}
-	if (m->source == SEEP_MOMENT_OF_PEAK && snap->checksum && is_since(snap->peak_nr, r->words.peak >> 1)) {
-		*out = (struct then){ snap->peak_bytes, snap->peak_objects, (double)snap->peak_bytes_var };
-		return true;
-	}
-	if (m->source == SEEP_MOMENT_OF_MARK && snap->checksum && is_since(snap->mark_nr, r->words.mark >> 8)) {
-		*out = (struct then){ snap->mark_bytes, snap->mark_objects, (double)snap->mark_bytes_var };
-		return true;
-	}
+	if (m->source == SEEP_MOMENT_OF_PEAK)
+		return snapped(&r->counters[stack].peak, r->words.peak >> 1, out);
+	if (m->source == SEEP_MOMENT_OF_MARK)
+		return snapped(&r->counters[stack].mark, r->words.mark >> 8, out);
 	return false;
 }
 

@@ -16,7 +16,7 @@ struct seep_rec_counters_of { /* per stack, index = stack */
 	struct seep_rec_counters c;
 	struct seep_rec_history history; /* nr_points 0: none */
 	struct seep_rec_trail trail;     /* tick_s 0: none */
-	struct seep_rec_snap snap;       /* checksum 0: none */
+	struct seep_rec_snap peak, mark; /* checksum 0: none */
 };
 
 struct seep_rec_named_mark {

@@ -116,15 +116,14 @@ static bool take_trail(struct seep_recording *r, size_t idx, const void *slot)
 static bool take_snap(struct seep_recording *r, size_t idx, const void *slot)
 {
 	struct seep_rec_snap s;
-	double var[2];
+	double var;
 
 	memcpy(&s, slot, sizeof(s));
-	var[0] = (double)s.peak_bytes_var, var[1] = (double)s.mark_bytes_var;
-	if (s.stack != idx || !settle_sum(&s.peak_bytes) || !settle_sum(&s.peak_objects) ||
-	    !settle_sum(&s.mark_bytes) || !settle_sum(&s.mark_objects) || !settle_sum(&var[0]) || !settle_sum(&var[1]))
+	var = (double)s.bytes_var;
+	if (!settle_sum(&s.bytes) || !settle_sum(&s.objects) || !settle_sum(&var))
 		return false;
-	s.peak_bytes_var = (float)var[0], s.mark_bytes_var = (float)var[1];
-	r->counters[idx].snap = s;
+	s.bytes_var = (float)var;
+	*(idx & 1 ? &r->counters[idx / 2].mark : &r->counters[idx / 2].peak) = s;
 	return true;
 }
 
@@ -268,7 +267,7 @@ static const struct slot_table system_table = { SEEP_REC_SEC_SYSTEM, sizeof(stru
 	                                        take_system };
 static const struct slot_table trail_table = { SEEP_REC_SEC_TRAIL, sizeof(struct seep_rec_trail), 1, 0, MAX_INDEX,
 	                                       take_trail };
-static const struct slot_table snap_table = { SEEP_REC_SEC_SNAPS, sizeof(struct seep_rec_snap), 1, 0, MAX_INDEX,
+static const struct slot_table snap_table = { SEEP_REC_SEC_SNAPS, sizeof(struct seep_rec_snap), 1, 0, 2 * (MAX_INDEX),
 	                                      take_snap };
 static const struct slot_table mark_table = { SEEP_REC_SEC_MARKS, sizeof(struct seep_rec_mark), 1, 0, MAX_SORTED,
 	                                      take_mark };
@@ -337,7 +336,7 @@ static enum seep_status read_sections(const struct source *s, struct seep_record
 		{ &sample_table, samples_limit(r), &r->nr_torn_samples },
 		{ &counters_table, r->nr_stacks, &r->nr_torn_counters },
 		{ &trail_table, r->nr_stacks, &r->nr_torn_other },
-		{ &snap_table, r->nr_stacks, &r->nr_torn_other },
+		{ &snap_table, 2 * (uint64_t)r->nr_stacks, &r->nr_torn_other },
 		{ &history_table, r->nr_stacks, &r->nr_torn_other },
 		{ &stack_table, r->nr_stacks, &r->nr_torn_other },
 		{ &thread_table, NO_LIMIT, &r->nr_torn_other },

@@ -95,8 +95,8 @@ static struct synth *full(uint64_t period)
 	synth_blocks(s, pool, 1, 512, period, 0, 3000000);
 	synth_history(s, heap, 1000000, 3, points);
 	synth_trail(s, heap, 5, 1, points);
-	synth_snap(s, (struct seep_rec_snap){
-			      .stack = heap, .peak_nr = 1, .mark_nr = 1, .peak_bytes = 9, .mark_bytes = 8 });
+	synth_snap(s, heap, SYNTH_PEAK, (struct seep_rec_snap){ .number = 1, .bytes = 9 });
+	synth_snap(s, heap, SYNTH_MARK, (struct seep_rec_snap){ .number = 1, .bytes = 8 });
 	synth_mark(s, 3000000, SEEP_REC_MARK_BY_TOOL, "asked for");
 	s->words.peak = 1 << 1 | SEEP_REC_PEAK_FALLEN;
 	s->words.mark = 1 << 8 | 1;

@@ -23,8 +23,6 @@ def text(raw):
 class Recording:
     STATUS, PERIODS, MODULES, STACKS, FRAMES, COUNTERS, HISTORY, SAMPLES, THREADS, RING, SYSTEM, ENDED = range(1, 13)
     TRAIL, SNAPS, MARKS, HEAPS = range(13, 17)
-    SNAP_FIELDS = ("stack peak_nr mark_nr reserved peak_bytes peak_objects mark_bytes mark_objects "
-                   "peak_bytes_var mark_bytes_var").split()
 
     def __init__(self, path):
         with open(path, "rb") as f:
@@ -66,7 +64,7 @@ class Recording:
         self.ring = sorted(struct.unpack_from("<QddddQI", s) for _, s in self.slots(self.RING))
         self.trails = {i: {"last_tick": v[0], "tick_s": v[2], "points": v[3:]} for i, s in self.slots(self.TRAIL)
                        for v in [struct.unpack_from("<QII24f", s)]}
-        self.snaps = {i: dict(zip(self.SNAP_FIELDS, struct.unpack_from("<IIII4d2f", s))) for i, s in self.slots(self.SNAPS)}
+        self.snaps = {(i // 2, "mark" if i & 1 else "peak"): struct.unpack_from("<Ifdd", s) for i, s in self.slots(self.SNAPS)}
         self.marks = sorted((t, by, text(s[16:56])) for _, s in self.slots(self.MARKS)
                             for t, by in [struct.unpack_from("<QI", s)])
         self.heaps = {i: text(s[16:56]) for i, s in self.slots(self.HEAPS)}
@@ -118,16 +116,21 @@ class Recording:
         return stacks
 
     def read_counters(self):
-        counters = {}
+        counters, torn_at_start = {}, self.torn
         entry, offset, count = self.sections[self.COUNTERS]
         for i in range(count):
+            torn_before = self.torn
             for where in (offset + i * entry, offset + i * entry + 128):
                 s = self.slot(where, 128)
                 if s is None:
                     continue
+                torn_before = None  # §3.4: one valid copy is enough
                 v = struct.unpack_from("<II6dII", s)
                 if i not in counters or v[0] > counters[i][0]:
                     counters[i] = v
+            if torn_before is None:
+                self.torn = torn_at_start
+            torn_at_start = self.torn
         return counters
 
     def read_samples(self):
@@ -162,9 +165,9 @@ class Recording:
 
     def snapped(self, what, number, kind):
         out = self.inuse_by_stack(kind)
-        for i, s in self.snaps.items():
-            if s[what + "_nr"] == number and (kind is None or self.stacks[i][0] == kind):
-                out[i] = (s[what + "_bytes"], s[what + "_objects"])
+        for (i, of), (nr, _, size, objects) in self.snaps.items():
+            if of == what and nr == number and (kind is None or self.stacks[i][0] == kind):
+                out[i] = (size, objects)
         return out
 
     @staticmethod

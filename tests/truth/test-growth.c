@@ -73,10 +73,10 @@ static void before_change(struct life *l, uint64_t now_us)
 {
 	if (now_us >= MARK_US && !l->is_marked) {
 		l->is_marked = true;
-		l->snap.mark_nr = 1;
-		l->snap.mark_bytes = l->est_bytes;
-		l->snap.mark_objects = l->est_objects;
-		l->snap.mark_bytes_var = (float)l->est_var;
+		l->snap.number = 1;
+		l->snap.bytes = l->est_bytes;
+		l->snap.objects = l->est_objects;
+		l->snap.bytes_var = (float)l->est_var;
 	}
 	l->last_us = now_us;
 }
@@ -162,11 +162,11 @@ static void write_stack(struct world *w, uint32_t which, struct life *l)
 	uint32_t stack = w->stacks[which];
 
 	put_trail(w, stack, l);
-	l->c.stack = l->snap.stack = stack;
+	l->c.stack = stack;
 	l->c.seq = 2;
 	synth_counters(w->s, l->c);
 	if (l->is_marked)
-		synth_snap(w->s, l->snap);
+		synth_snap(w->s, stack, SYNTH_MARK, l->snap);
 	for (size_t i = 0; i < l->nr_live; i++)
 		if (l->live[i].is_sampled)
 			synth_sample(w->s, (struct seep_rec_sample){ .addr = w->s->next_addr++,

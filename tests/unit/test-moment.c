@@ -108,8 +108,7 @@ static void a_peak_is_now_or_saved(void)
 	seep_recording_free(r);
 	t.s->words.peak = 7 << 1 | SEEP_REC_PEAK_FALLEN;
 	t.s->words.peak_us = 20 * S;
-	synth_snap(t.s,
-	           (struct seep_rec_snap){ .stack = t.stack, .peak_nr = 7, .peak_bytes = 9 << 20, .peak_objects = 5 });
+	synth_snap(t.s, t.stack, SYNTH_PEAK, (struct seep_rec_snap){ .number = 7, .bytes = 9 << 20, .objects = 5 });
 	r = parse(t.s);
 	EQ_U(found(r, peak).source, SEEP_MOMENT_OF_PEAK);
 	NEAR(found(r, peak).used_s, 20, 0);
@@ -137,8 +136,7 @@ static void the_last_mark_is_saved_others_are_near(void)
 	synth_mark(t.s, 5 * S, SEEP_REC_MARK_BY_TOOL, "first");
 	t.s->words.mark = 3 << 8 | 2;
 	t.s->words.control |= 2ull << 55;
-	synth_snap(t.s,
-	           (struct seep_rec_snap){ .stack = t.stack, .mark_nr = 3, .mark_bytes = 2 << 20, .mark_objects = 2 });
+	synth_snap(t.s, t.stack, SYNTH_MARK, (struct seep_rec_snap){ .number = 3, .bytes = 2 << 20, .objects = 2 });
 	r = parse(t.s);
 	EQ_U(found(r, last).source, SEEP_MOMENT_OF_MARK);
 	EQ_U(found(r, first).source, SEEP_MOMENT_OF_TRAIL); /* the newest of that name */
@@ -196,13 +194,13 @@ static void impossible_content_is_not_taken(void)
 	struct seep_recording *r;
 
 	synth_trail(t.s, t.stack, 45, 1, points);
-	synth_snap(t.s, (struct seep_rec_snap){ .stack = t.stack, .peak_bytes = INFINITY });
+	synth_snap(t.s, t.stack, SYNTH_PEAK, (struct seep_rec_snap){ .bytes = INFINITY });
 	synth_mark(t.s, 1ull << 60, SEEP_REC_MARK_BY_TOOL, "late");
 	r = parse(t.s);
 	EQ_U(r->nr_torn_other, 3);
 	EQ_U(r->nr_marks, 0);
 	EQ_U(r->counters[t.stack].trail.tick_s, 0);
-	EQ_U(r->counters[t.stack].snap.checksum, 0);
+	EQ_U(r->counters[t.stack].peak.checksum, 0);
 	seep_recording_free(r);
 	points[0] = 0;
 	synth_trail(t.s, t.stack, 45, 2, points);
