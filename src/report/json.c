@@ -82,7 +82,7 @@ static void write_when(struct seep_json *j, const char *name, const struct seep_
 	seep_json_double(j, "time_s", w->time_s);
 	seep_json_double(j, "asked_s", w->asked_s);
 	seep_json_double(j, "spacing_s", w->spacing_s);
-	seep_json_str(j, "from", w->how);
+	seep_json_str(j, "source", w->how);
 	seep_json_end(j);
 }
 

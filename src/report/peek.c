@@ -24,9 +24,17 @@ struct peeking {
 	double total;
 };
 
-static bool is_error_column(int id)
+/* Shares of a change say nothing: parts of it may be larger than the whole. */
+static bool is_shown(const struct peeking *k, int id)
 {
-	return id == FLAT_ERROR || id == CUM_ERROR;
+	switch (id) {
+	case FLAT_ERROR:
+	case CUM_ERROR: return k->o->with_errors;
+	case FLAT_SHARE:
+	case CUM_SHARE:
+	case CALLS_SHARE: return !draw_is_change(k->p, k->o->type);
+	default: return true;
+	}
 }
 
 static void add_names(struct peeking *k, const struct seep_row *r, const char *indent)
@@ -44,10 +52,11 @@ static void add_edge(struct peeking *k, const struct seep_edge *e, double whole)
 	char text[DRAW_MAX];
 
 	for (int id = FLAT; id < CALLS; id++)
-		if (!is_error_column(id) || k->o->with_errors)
+		if (is_shown(k, id))
 			seep_text_table_add(k->text, "%s", "");
 	seep_text_table_add(k->text, "%s", draw_figure(text, k->p, k->o->type, &e->value, k->o->period));
-	seep_text_table_add(k->text, "%s", draw_share(text, e->value.value, whole));
+	if (is_shown(k, CALLS_SHARE))
+		seep_text_table_add(k->text, "%s", draw_share(text, e->value.value, whole));
 	add_names(k, e->other, "    ");
 }
 
@@ -58,7 +67,8 @@ static void add_figure(struct peeking *k, const struct seep_figure *f)
 	seep_text_table_add(k->text, "%s", draw_figure(text, k->p, k->o->type, f, k->o->period));
 	if (k->o->with_errors)
 		seep_text_table_add(k->text, "%s", draw_error(text, k->p, k->o->type, f, k->o->period));
-	seep_text_table_add(k->text, "%s", draw_share(text, f->value, k->total));
+	if (is_shown(k, FLAT_SHARE))
+		seep_text_table_add(k->text, "%s", draw_share(text, f->value, k->total));
 }
 
 static void add_peek(struct peeking *k, const struct seep_peek *peek)
@@ -71,7 +81,8 @@ static void add_peek(struct peeking *k, const struct seep_peek *peek)
 	add_figure(k, &r->flat[k->o->type]);
 	add_figure(k, &r->cum[k->o->type]);
 	seep_text_table_add(k->text, "%s", "");
-	seep_text_table_add(k->text, "%s", "");
+	if (is_shown(k, CALLS_SHARE))
+		seep_text_table_add(k->text, "%s", "");
 	add_names(k, r, "");
 	for (size_t i = 0; i < peek->nr_callees; i++)
 		add_edge(k, &peek->callees[i], cum);
@@ -86,7 +97,7 @@ enum seep_status seep_report_peek(FILE *out, const struct seep_head *head, const
 	enum seep_status status;
 
 	for (int id = 0; id < NR_COLUMNS; id++)
-		if (!is_error_column(id) || o->with_errors)
+		if (is_shown(&d, id))
 			columns[nr_columns++] = all_columns[id];
 	d.text = seep_text_table_new(columns, nr_columns);
 	if (!d.text)

@@ -44,6 +44,11 @@ static bool has_ages(const struct drawing *d)
 	return d->p->samples.age_s != NULL;
 }
 
+static bool has_shares(const struct drawing *d)
+{
+	return !draw_is_change(d->p, d->o->type); /* a part of a change may be larger than the whole */
+}
+
 static double total_of(const struct drawing *d)
 {
 	return d->t->table->total[d->o->type].value;
@@ -53,8 +58,8 @@ static bool is_small(const struct drawing *d, const struct seep_node *n)
 {
 	if (draw_is_change(d->p, d->o->type) && d->o->min_share > 0 && !seep_is_change(&n->cum, d->o->period))
 		return true;
-	return fabs(n->cum.value) < d->o->min_share * fabs(total_of(d)) || fabs(n->cum.value) < d->o->min_value ||
-	       n->cum.value == 0;
+	return (has_shares(d) && fabs(n->cum.value) < d->o->min_share * fabs(total_of(d))) ||
+	       fabs(n->cum.value) < d->o->min_value || n->cum.value == 0;
 }
 
 static void add_figures(struct drawing *d, const struct seep_node *n)
@@ -64,7 +69,8 @@ static void add_figures(struct drawing *d, const struct seep_node *n)
 	seep_text_table_add(d->text, "%s", draw_figure(text, d->p, d->o->type, &n->cum, d->o->period));
 	if (has_errors(d))
 		seep_text_table_add(d->text, "%s", draw_error(text, d->p, d->o->type, &n->cum, d->o->period));
-	seep_text_table_add(d->text, "%s", draw_share(text, n->cum.value, total_of(d)));
+	if (has_shares(d))
+		seep_text_table_add(d->text, "%s", draw_share(text, n->cum.value, total_of(d)));
 	seep_text_table_add(d->text, "%s", draw_figure(text, d->p, d->o->type, &n->flat, d->o->period));
 	if (has_ages(d))
 		seep_text_table_add(d->text, "%s", draw_age(text, n->age_median_s));
@@ -90,7 +96,8 @@ static void add_hidden(struct drawing *d, const char *indent, const struct branc
 	seep_text_table_add(d->text, "%s", draw_value(text, d->p, d->o->type, b->hidden_value));
 	if (has_errors(d))
 		seep_text_table_add(d->text, "%s", "");
-	seep_text_table_add(d->text, "%s", draw_share(text, b->hidden_value, total_of(d)));
+	if (has_shares(d))
+		seep_text_table_add(d->text, "%s", draw_share(text, b->hidden_value, total_of(d)));
 	seep_text_table_add(d->text, "%s", "");
 	if (has_ages(d))
 		seep_text_table_add(d->text, "%s", "");
@@ -225,7 +232,8 @@ static size_t choose_columns(struct drawing *d)
 	size_t nr = 0;
 
 	for (int id = 0; id < NR_COLUMNS; id++)
-		if ((id != CUM_ERROR || has_errors(d)) && (id != AGE || has_ages(d)))
+		if ((id != CUM_ERROR || has_errors(d)) && (id != AGE || has_ages(d)) &&
+		    (id != CUM_SHARE || has_shares(d)))
 			d->columns[nr++] = all_columns[id];
 	return nr;
 }

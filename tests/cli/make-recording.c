@@ -141,6 +141,48 @@ static void double_period(struct synth *s)
 	synth_ended(s, 60 * MINUTE, SEEP_REC_ENDED_EXITED, 3, "seep run", "");
 }
 
+/*
+ * A life of an hour with a peak, two marks, an arena and a changed period. Of the first stack all that lives is old and
+ * as much again was freed since the peak; the third grew in the last minutes.
+ */
+static void moments(struct synth *s)
+{
+	uint8_t pool = synth_heap(s, "frames");
+	uint32_t in_pool = synth_stack(s, pool, 1, SEEP_REC_FRAME(0, 0x1234));
+	struct seep_rec_counters c = synth_counters_of(s, 2);
+	double before = c.alloc_bytes - c.freed_bytes;
+	float points[SEEP_REC_NR_TRAIL];
+
+	synth_thread(s, 4243, "decoder");
+	synth_blocks(s, in_pool, 12, 256 * KIB, now.plan->period, 10 * MINUTE, 50 * MINUTE);
+	for (uint32_t i = 0; i < SEEP_REC_NR_TRAIL; i++)
+		points[i] = (float)(before * 2);
+	synth_freed(s, 2, 40, 64 * KIB, now.plan->period, MINUTE, 40 * MINUTE);
+	synth_trail(s, 2, 40 * 60, 1, points);
+	synth_snap(s, (struct seep_rec_snap){ .stack = 2,
+	                                      .peak_nr = 3,
+	                                      .peak_bytes = before * 2,
+	                                      .peak_objects = 80,
+	                                      .peak_bytes_var = (float)(2 * c.alloc_bytes_var) });
+	for (uint32_t stack = 3; stack <= 5; stack++) {
+		for (uint32_t i = 0; i < SEEP_REC_NR_TRAIL; i++)
+			points[i] = 0;
+		synth_trail(s, stack, 60 * 60 - 1, 1, points);
+	}
+	s->words.peak = 3 << 1 | SEEP_REC_PEAK_FALLEN;
+	s->words.peak_bytes = before * 2;
+	s->words.peak_us = 30 * MINUTE;
+	synth_mark(s, 20 * MINUTE, SEEP_REC_MARK_BY_PROGRAM, "loaded");
+	synth_mark(s, 50 * MINUTE, SEEP_REC_MARK_BY_TOOL, "deploy");
+	s->words.mark = 2 << 8 | 1;
+	s->words.control |= 1ull << 55;
+	synth_period(s, 10 * MINUTE, 1024 * KIB, SEEP_REC_CAUSE_BUDGET);
+	synth_period(s, 20 * MINUTE, 512 * KIB, SEEP_REC_CAUSE_CONTROL);
+	s->header.budget_ppm = 5000;
+	synth_ring(s, (struct seep_rec_ring){ .time_us = MINUTE, .inuse_bytes = before });
+	end_by_oom(s);
+}
+
 static void other_version(struct synth *s)
 {
 	s->header.major = SEEP_REC_MAJOR + 1;
@@ -156,9 +198,10 @@ static const struct {
 	const char *kind, *plan;
 	void (*change)(struct synth *s);
 } kinds[] = {
-	{ "shop", "shop", end_by_oom },       { "exact", "exact", end_by_oom },     { "few", "few", end_by_oom },
-	{ "mmap", "mmap", end_by_oom },       { "nothing", "nothing", end_by_oom }, { "lossy", "shop", lose_some },
-	{ "doubled", "shop", double_period }, { "version", "shop", other_version }, { "hostile", "shop", hostile_name },
+	{ "shop", "shop", end_by_oom },      { "exact", "exact", end_by_oom },     { "few", "few", end_by_oom },
+	{ "mmap", "mmap", end_by_oom },      { "nothing", "nothing", end_by_oom }, { "lossy", "shop", lose_some },
+	{ "moments", "shop", moments },      { "doubled", "shop", double_period }, { "version", "shop", other_version },
+	{ "hostile", "shop", hostile_name },
 };
 
 static const struct plan *plan_of(const char *name)
