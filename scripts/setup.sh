@@ -6,7 +6,8 @@ set -eu
 build="gcc g++ meson ninja-build pkg-config scdoc libdw-dev libelf-dev libdebuginfod-dev libiberty-dev zlib1g-dev
 	libpcre2-dev"
 check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-go binutils gdb musl-tools zsh fish redis-server
-	redis-tools sqlite3 heaptrack libjemalloc2 libmimalloc2.0 google-perftools libgoogle-perftools4 stress-ng debootstrap"
+	redis-tools sqlite3 heaptrack libjemalloc2 libmimalloc2.0 google-perftools libgoogle-perftools4 stress-ng debootstrap
+	rustc"
 demo="redis-server redis-tools python3"
 bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
 hosts="python3 perl procps strace wrk redis-server redis-tools nginx haproxy mariadb-server mariadb-client varnish postgresql memcached
@@ -32,7 +33,7 @@ has_command() {
 	case $1 in
 	golang-go) command -v go ;;
 	openjdk-17-jdk-headless) command -v javac ;;
-	gcc | g++ | clang | meson | gdb | valgrind | heaptrack) command -v "$1" ;;
+	gcc | g++ | clang | meson | gdb | valgrind | heaptrack | rustc) command -v "$1" ;;
 	ninja-build) command -v ninja ;;
 	*) false ;;
 	esac >/dev/null 2>&1
