@@ -159,11 +159,11 @@ static void moments(struct synth *s)
 		points[i] = (float)(before * 2);
 	synth_freed(s, 2, 40, 64 * KIB, now.plan->period, MINUTE, 40 * MINUTE);
 	synth_trail(s, 2, 40 * 60, 1, points);
-	synth_snap(s, (struct seep_rec_snap){ .stack = 2,
-	                                      .peak_nr = 3,
-	                                      .peak_bytes = before * 2,
-	                                      .peak_objects = 80,
-	                                      .peak_bytes_var = (float)(2 * c.alloc_bytes_var) });
+	synth_snap(s, 2, SYNTH_PEAK,
+	           (struct seep_rec_snap){ .number = 3,
+	                                   .bytes = before * 2,
+	                                   .objects = 80,
+	                                   .bytes_var = (float)(2 * c.alloc_bytes_var) });
 	for (uint32_t stack = 3; stack <= 5; stack++) {
 		for (uint32_t i = 0; i < SEEP_REC_NR_TRAIL; i++)
 			points[i] = 0;

@@ -133,6 +133,8 @@ static void a_budget_is_kept_and_given_back(void)
 	period = after_seconds(&b, &now, &cost, period, busy, 100);
 	EQ_U(period, 4096 * 64);
 	OK((double)(cost - before) <= 100 * 5e6);
+	period = after_seconds(&b, &now, &cost, period, busy / 2, 100);
+	EQ_U(period, 4096 * 64); /* half of it is kept: twice that would be all */
 	period = after_seconds(&b, &now, &cost, period, idle, 7);
 	EQ_U(period, 4096 * 64); /* not at once */
 	period = after_seconds(&b, &now, &cost, period, idle, 1);
