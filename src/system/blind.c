@@ -14,7 +14,8 @@ static const struct seep_blind_spot spots[NR_SPOTS] = {
 	[ASAN] = { "asan", "its allocator is inside the executable (AddressSanitizer): nothing of its heap can be seen",
 	           "AddressSanitizer's own report of leaks" },
 	[TCMALLOC] = { "tcmalloc", "its allocator is inside the executable (tcmalloc): nothing of its heap can be seen",
-	               "tcmalloc's own heap profile saved to FILE (of Envoy: /heap_dump of its admin port): seep top FILE" MAPPED_BY_MALLOC },
+	               "tcmalloc's own heap profile saved to FILE (of Envoy: /heap_dump of its admin port): seep top "
+	               "FILE" MAPPED_BY_MALLOC },
 	[PARTITION] = { "partition-alloc",
 	                "its allocator is inside the executable (Chromium's PartitionAlloc): nothing of its heap can "
 	                "be seen",
