@@ -27,7 +27,7 @@ is_runnable() {
 }
 
 run_example() {
-	"$make_recording" shop "$work/dir/$recording"
+	"$make_recording" moments "$work/dir/$recording"
 	(cd "$work/dir" && env PATH="$(dirname "$seep"):$PATH" HOME="$work/home" LC_ALL=C SEEP_DIR="$work/dir" \
 		sh -c "$1" </dev/null >"$work/out" 2>&1)
 }
