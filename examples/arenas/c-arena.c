@@ -3,7 +3,7 @@
  * shows one block of 1 MiB; with them, who opened the sessions that are still there.
  *
  *   cc -o c-arena c-arena.c                      nothing to link
- *   seep run --exact -- ./c-arena; seep top      heap "sessions"
+ *   seep run --exact -- ./c-arena; seep top --by=heap; seep top --heap=sessions
  */
 #include <stdio.h>
 #include <stdlib.h>

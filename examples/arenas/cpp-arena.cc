@@ -2,7 +2,7 @@
  * Containers that report to arenas, by an allocator and by std::pmr.
  *
  *   c++ -std=c++17 -o cpp-arena cpp-arena.cc
- *   seep run --exact -- ./cpp-arena; seep top
+ *   seep run --exact -- ./cpp-arena; seep top --by=heap
  */
 #include <cstdio>
 #include <cstdlib>

@@ -1,7 +1,7 @@
 //! A bump arena in Rust that reports its blocks.
 //!
 //!   rustc -g -o rust-arena main.rs
-//!   seep run --exact -- ./rust-arena; seep top
+//!   seep run --exact -- ./rust-arena; seep top --by=heap
 
 #[allow(dead_code)]
 mod seep;

@@ -3,6 +3,7 @@
 
 run.py BUILD-DIRECTORY SOURCE-DIRECTORY [TEST…]; prints TAP. Programs are compiled here, with the words of the pkg-config files.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -343,7 +344,11 @@ def the_examples():
         a = execute(f"{home}/{name}")
         with Place() as p:
             b = execute(f"{home}/{name}", place=p, lib=LIB)
-            (r,) = [Recording(f) for f in p.files(name)]
+            (file,) = p.files(name)
+            r = Recording(file)
+            arena, (_, in_use) = next(iter(want.items()))
+            shown = subprocess.run([f"{BUILD}/seep", "top", "--json", f"--heap={arena}", file], capture_output=True, text=True, timeout=60)
+        ok(json.loads(shown.stdout or "{}").get("total", {}).get("inuse_bytes") == in_use, f"example {name}: the tool shows them", shown)
         ok((a.returncode, a.stdout.replace(": no\n", ": yes\n")) == (b.returncode, b.stdout) and a.returncode == 0,
            f"example {name}: runs with and without", a, b)
         got = {n: heap(r, n)[0] for n in want}
