@@ -204,7 +204,7 @@ class Trial:
 
     def look(self):
         """Reads the recordings while the programs run: they must open at any moment."""
-        for path in self.recording_files():
+        for path in self.recording_files()[-self.amount(3, 100):]:
             self.seep_reads("top", path)
 
     def recording_files(self):

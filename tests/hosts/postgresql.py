@@ -70,7 +70,7 @@ def crash(trial, server):
 
 def work(trial):
     trial.make_dir(".", USER)
-    trial.run("initdb", "-D", trial.path("data"), "-A", "trust", "--no-locale", "-E", "UTF8", user=USER)
+    trial.run("initdb", "-D", trial.path("data"), "-A", "trust", "--no-locale", "-N", "-E", "UTF8", user=USER)
     with open(trial.path("data", "postgresql.conf"), "a", encoding="utf-8") as f:
         f.write(SETTINGS.format(dir=trial.dir))
     server = start(trial)
