@@ -11,7 +11,9 @@ check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-
 demo="redis-server redis-tools python3"
 bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
 hosts="python3 perl procps strace wrk redis-server redis-tools nginx haproxy mariadb-server mariadb-client varnish postgresql memcached
-	openssh-server openssh-client prometheus openjdk-17-jdk-headless openbsd-inetd daemonize"
+	openssh-server openssh-client prometheus openjdk-17-jdk-headless openbsd-inetd daemonize gcc g++ git sqlite3 nodejs rustc
+	golang-go ffmpeg imagemagick chromium chromium-sandbox clang libclang-rt-14-dev libpython3.11-testsuite stress-ng libjemalloc-dev
+	libmimalloc2.0 libgoogle-perftools-dev libunwind-dev faketime fakeroot eatmydata heaptrack libheaptrack valgrind"
 
 wanted=
 for group in ${*:-build check demo bench}; do
