@@ -137,14 +137,6 @@ struct lastwalk *lastwalk_begin(struct seep_walk_thread *thread, const struct se
 
 /* ---- short rules ---- */
 
-static ALWAYS_INLINE uint64_t word_at(uint64_t addr)
-{
-	uint64_t v;
-
-	__builtin_memcpy(&v, (const void *)(uintptr_t)addr, sizeof(v));
-	return v;
-}
-
 /* Where a walk is. At frame `from` the frame pointer was `fp`, which frame `saver` saved, or none (NO_SAVER). */
 struct run {
 	struct walk_side *side;
@@ -157,8 +149,8 @@ struct run {
 
 static uint64_t saved_frame_pointer(const struct walk_side *side, uint32_t saver)
 {
-	return word_at(side->high + (uint64_t)(int64_t)side->steps[saver + 1].at -
-	               SHORT_FP_AT(side->steps[saver].rule));
+	return machine_word(side->high + (uint64_t)(int64_t)side->steps[saver + 1].at -
+	                    SHORT_FP_AT(side->steps[saver].rule));
 }
 
 /* Brings the frame pointer to frame i, whose step has its `at`. Few frames need it, so it is not carried along. */
@@ -225,7 +217,7 @@ static ALWAYS_INLINE bool step_short(struct run *r, struct walk_step *step, uint
 		return false;
 	*frame = ra + modules_adjust_return[SHORT_MODULE(rule)];
 	*at_at = at;
-	*ra_at = machine_strip(word_at(high + (uint64_t)at - SHORT_RA_AT(rule)));
+	*ra_at = machine_strip(machine_word(high + (uint64_t)at - SHORT_RA_AT(rule)));
 	return true;
 }
 
@@ -297,7 +289,7 @@ static uint32_t same_returns(const struct walk_side *old, uint32_t j)
 
 #pragma GCC unroll 4
 	for (; step < end; step++)
-		if (machine_strip(word_at(old->high + (uint64_t)(int64_t)step[1].at - SHORT_RA_AT(step->rule))) !=
+		if (machine_strip(machine_word(old->high + (uint64_t)(int64_t)step[1].at - SHORT_RA_AT(step->rule))) !=
 		    step[1].ra)
 			break;
 	return (uint32_t)(step - &old->steps[j]);

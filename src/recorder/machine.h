@@ -41,6 +41,15 @@ static inline uint64_t machine_strip(uint64_t address)
 #endif
 }
 
+/* A word of memory that is known to be there. */
+static inline uint64_t machine_word(uint64_t addr)
+{
+	uint64_t v;
+
+	__builtin_memcpy(&v, (const void *)(uintptr_t)addr, sizeof(v));
+	return v;
+}
+
 static inline uint64_t machine_thread_pointer(void)
 {
 	uint64_t p;

@@ -7,6 +7,7 @@
  * at the first one) starts the walk again with all preserved registers carried. Everything else (rules to be made,
  * unknown modules, signal frames, expressions, the edge of the known stack) is in step().
  */
+#include "recorder/climb.h"
 #include "recorder/expression.h"
 #include "recorder/lastwalk.h"
 #include "recorder/modules.h"
@@ -17,7 +18,6 @@
 #define NEAR_CODE (64ull << 20)
 #define MAX_PLAIN_FRAME (1u << 20)
 #define MAX_CHAIN_FRAME (16u << 20)
-#define MAX_CLIMB 8
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -337,14 +337,6 @@ static __attribute__((noinline)) enum outcome step(struct walker *w, struct seep
 	return follow(w, place);
 }
 
-static inline uint64_t word_at(uint64_t addr)
-{
-	uint64_t v;
-
-	__builtin_memcpy(&v, (const void *)(uintptr_t)addr, sizeof(v));
-	return v;
-}
-
 /* False, and nothing may be believed: one lies below sp. */
 static inline __attribute__((always_inline)) bool carry_others(struct walker *w, uint64_t rule, uint64_t sp,
                                                                uint64_t cfa)
@@ -357,7 +349,7 @@ static inline __attribute__((always_inline)) bool carry_others(struct walker *w,
 		if (at > cfa - sp)
 			return false;
 		if (at)
-			w->m.reg[others[i]] = word_at(cfa - at);
+			w->m.reg[others[i]] = machine_word(cfa - at);
 	}
 	return true;
 }
@@ -401,9 +393,9 @@ static inline __attribute__((always_inline)) bool run(struct walker *w, struct s
 		if (unlikely(cfa > high) || (carry_all && !carry_others(w, rule, sp, cfa)))
 			break;
 		*frame++ = pc + (place ? base : adjust[index]);
-		pc = machine_strip(word_at(cfa - RULE_RA_AT(rule))) - 1;
+		pc = machine_strip(machine_word(cfa - RULE_RA_AT(rule))) - 1;
 		if (RULE_FP_AT(rule))
-			fp = word_at(cfa - RULE_FP_AT(rule));
+			fp = machine_word(cfa - RULE_FP_AT(rule));
 		sp = cfa;
 	}
 	if (sp != w->m.reg[REG_SP])
@@ -537,28 +529,7 @@ void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, 
 	end(&w, thread, out);
 }
 
-/* The same as below by a simple rule that is known; our own frames need no bounds. In seep_regs the frame pointer and
- * the other preserved registers stand in the order of RULE_OTHER_REGS. */
-static inline bool climb_simply(struct seep_regs *regs)
-{
-	uint64_t *saved = (uint64_t *)regs + 2, rule, cfa;
-	uint32_t index;
-
-	_Static_assert(sizeof(*regs) == (3 + RULE_NR_OTHERS) * sizeof(*saved), "pc, sp, frame pointer and the others");
-	if (!rules_get(regs->pc - 1, &index, &rule) || !RULE_IS_SIMPLE(rule))
-		return false;
-	cfa = (RULE_KIND(rule) == RULE_SP ? regs->sp : saved[0]) + RULE_CFA_OFFSET(rule);
-	if (RULE_FP_AT(rule))
-		saved[0] = word_at(cfa - RULE_FP_AT(rule));
-	for (int i = 0; RULE_HAS_OTHERS(rule) && i < RULE_NR_OTHERS; i++)
-		if (rule_other_at(rule, i))
-			saved[1 + i] = word_at(cfa - rule_other_at(rule, i));
-	regs->pc = machine_strip(word_at(cfa - RULE_RA_AT(rule)));
-	regs->sp = cfa;
-	return true;
-}
-
-static __attribute__((noinline)) bool climb(struct seep_regs *regs)
+bool unwind_climb(struct seep_regs *regs)
 {
 	struct walker w;
 
@@ -568,15 +539,6 @@ static __attribute__((noinline)) bool climb(struct seep_regs *regs)
 		return false;
 	machine_to_regs(&w.m, w.pc + 1, regs);
 	return true;
-}
-
-/* Registers of the caller of the function whose registers they are: called by seep_regs_capture. */
-void seep_regs_climb(struct seep_regs *regs);
-void seep_regs_climb(struct seep_regs *regs)
-{
-	for (int i = 0; i < MAX_CLIMB && (i == 0 || modules_is_recorder(regs->pc - 1)); i++)
-		if (!climb_simply(regs) && !climb(regs))
-			return;
 }
 
 void seep_unwind_init(const struct seep_modules_config *config)
