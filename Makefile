@@ -19,6 +19,11 @@ check-hosts:
 check-mutants: $(BUILD)/build.ninja
 	@python3 tests/recorder/mutate.py $(BUILD)
 
+check-unwind: $(BUILD)/build.ninja
+	@scripts/setup.sh build check
+	@ninja -C $(BUILD) tests/unwind/libunwind-compare.so
+	@tests/unwind/compare.sh $(BUILD)/tests/unwind/libunwind-compare.so long
+
 demo:
 	@demo/demo.sh
 
@@ -32,4 +37,4 @@ install: $(BUILD)/build.ninja
 clean:
 	rm -rf $(BUILD) build-*
 
-.PHONY: all check check-mutants check-hosts demo bench install clean
+.PHONY: all check check-mutants check-hosts check-unwind demo bench install clean

@@ -7,7 +7,7 @@ build="gcc g++ meson ninja-build pkg-config scdoc libdw-dev libelf-dev libdebugi
 	libpcre2-dev"
 check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-go binutils gdb musl-tools zsh fish redis-server
 	redis-tools sqlite3 heaptrack libjemalloc2 libmimalloc2.0 google-perftools libgoogle-perftools4 stress-ng debootstrap
-	rustc"
+	rustc libunwind-dev"
 demo="redis-server redis-tools python3"
 bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
 hosts="python3 perl procps strace wrk redis-server redis-tools nginx haproxy mariadb-server mariadb-client varnish postgresql memcached

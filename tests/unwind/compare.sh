@@ -4,7 +4,7 @@
 # Where a program switches stacks by itself (Go's calls into C), both stop at the switch: that is complete for a stack.
 # A program that is not installed is skipped by name. COMPARE_KEEP=DIR keeps the descriptions of what differs.
 set -u
-library=$1
+library=$(realpath "$1")
 form=${2:-short}
 here=$(cd "$(dirname "$0")" && pwd)
 if [ ! -f "$library" ]; then
