@@ -390,11 +390,15 @@ static void fill_head(struct builder *b, struct cli_target *t)
 
 /* A process with much memory of its own whose allocations were never seen has an allocator that cannot be preloaded
  * over. */
-static void look_for_blindness(struct seep_evidence *e, const struct seep_recording *r)
+static void look_for_blindness(struct seep_evidence *e, const struct seep_recording *r, const char *sysroot)
 {
+	const struct seep_blind_spot *spots[SEEP_BLIND_SPOTS_MAX];
+	size_t nr;
+	bool is_blind = cli_blind_spots(sysroot, r, spots, &nr);
 	double rss_anon = e->nr_system ? e->system[e->nr_system - 1].rss_anon : NAN;
 
-	e->is_blind = r->status.samples_made == 0 && !r->header.forked_from && rss_anon > 32e6;
+	e->is_blind = r->status.samples_made == 0 && !r->header.forked_from && (is_blind || rss_anon > 32e6);
+	e->has_runtime = nr > 0;
 }
 
 static int open_profiles(struct builder *b, struct cli_targets *t, size_t i)
@@ -438,7 +442,7 @@ int cli_evidence_of(struct cli_targets *t, size_t i, struct cli_end_sources *end
 		fill_stacks(&b);
 		fill_totals(&b);
 		fill_system(&b);
-		look_for_blindness(&out->e, b.r);
+		look_for_blindness(&out->e, b.r, ends->sysroot);
 		keep_frames(&b);
 		if (!out->e.stacks || !out->e.frames || !out->e.totals || !out->e.lifetime_bounds_s) {
 			cli_error("out of memory");

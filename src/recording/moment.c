@@ -12,6 +12,11 @@
 #define LEVELS SEEP_REC_TRAIL_LEVELS
 /* Points of a trail are rounded to 24 bits: a difference of this share of them is none. */
 #define TRAIL_ROUNDING 0x1p-22
+/*
+ * The recorder's clock goes in steps, the tool's does not, and a block may be of the same step as a peak. One taken for
+ * younger than the moment is counted as freed and as new, which cancels; one taken for older would be missing.
+ */
+#define CLOCK_STEP_S 0.02
 
 /* ---- ticks of trails ---- */
 
@@ -187,18 +192,15 @@ enum seep_status seep_moment_find(const struct seep_recording *r, double now_s, 
 	return SEEP_OK;
 }
 
-bool seep_moment_has(const struct seep_moment *m, const struct seep_rec_sample *s)
+bool seep_moment_has(const struct seep_moment *m, bool is_same, const struct seep_rec_sample *s)
 {
 	double birth_s = (double)s->birth_us / 1e6;
 
-	switch (m->source) {
-	case SEEP_MOMENT_OF_NOTHING: return false;
-	case SEEP_MOMENT_OF_TRAIL: return birth_s < m->used_s;
-	case SEEP_MOMENT_OF_PEAK:
-	case SEEP_MOMENT_OF_MARK: return birth_s <= m->used_s;
-	case SEEP_MOMENT_OF_SAMPLES: break;
-	}
-	return true;
+	if (m->source == SEEP_MOMENT_OF_SAMPLES || m->source == SEEP_MOMENT_OF_NOTHING)
+		return m->source == SEEP_MOMENT_OF_SAMPLES;
+	if (is_same) /* unless what it saved was lost with the process */
+		return birth_s <= m->used_s + CLOCK_STEP_S;
+	return birth_s < m->used_s - (m->source == SEEP_MOMENT_OF_TRAIL ? 0 : CLOCK_STEP_S);
 }
 
 /* ---- what a stack had in use ---- */
@@ -221,7 +223,7 @@ static bool snapped(const struct seep_rec_snap *snap, uint64_t number, struct th
 	return true;
 }
 
-/* False: it has not changed since, so that what is live now is what was live then. */
+/* False: it has not changed since, so that what is live now is what was live then; or it is the start. */
 static bool then_of(const struct seep_recording *r, size_t stack, const struct seep_moment *m, struct then *out)
 {
 	const struct seep_rec_trail *t = &r->counters[stack].trail;
@@ -299,10 +301,23 @@ static void add(struct seep_estimate *e, const struct seep_rec_sample *s)
 
 struct kept {
 	struct seep_estimate from, to, live;
+	struct then then_from, then_to;
+	bool has_from, has_to; /* these are known; else nothing has changed since, or nothing was there */
 };
 
+static void find_then(const struct seep_recording *r, const struct seep_moment *from, const struct seep_moment *to,
+                      struct kept *kept, struct seep_gone *gone)
+{
+	for (size_t i = 0; i < r->nr_stacks; i++) {
+		kept[i].has_from = then_of(r, i, from, &kept[i].then_from);
+		kept[i].has_to = then_of(r, i, to, &kept[i].then_to);
+		gone[i].is_same_from = !kept[i].has_from && from->source != SEEP_MOMENT_OF_NOTHING;
+		gone[i].is_same_to = !kept[i].has_to && to->source != SEEP_MOMENT_OF_NOTHING;
+	}
+}
+
 static void sum_samples(const struct seep_recording *r, const struct seep_moment *from, const struct seep_moment *to,
-                        struct kept *kept)
+                        struct kept *kept, const struct seep_gone *gone)
 {
 	for (size_t i = 0; i < r->nr_samples; i++) {
 		const struct seep_rec_sample *s = &r->samples[i];
@@ -311,9 +326,9 @@ static void sum_samples(const struct seep_recording *r, const struct seep_moment
 		if (r->stacks[s->stack].kind != s->kind)
 			continue;
 		add(&k->live, s);
-		if (seep_moment_has(from, s))
+		if (seep_moment_has(from, gone[s->stack].is_same_from, s))
 			add(&k->from, s);
-		if (seep_moment_has(to, s))
+		if (seep_moment_has(to, gone[s->stack].is_same_to, s))
 			add(&k->to, s);
 	}
 }
@@ -324,21 +339,20 @@ struct seep_gone *seep_recording_gone(const struct seep_recording *r, const stru
 	struct seep_gone *gone = calloc(r->nr_stacks + 1, sizeof(*gone));
 	struct kept *kept = calloc(r->nr_stacks + 1, sizeof(*kept));
 
-	for (size_t i = 0; gone && kept && i < r->nr_stacks; i++) {
-		struct per_byte p;
-		struct then then;
-
-		if (!i)
-			sum_samples(r, from, to, kept);
-		p = per_byte_of(&r->counters[i].c, &kept[i].live);
-		if (then_of(r, i, from, &then))
-			gone[i].from = gone_of(&then, &kept[i].from, &p);
-		if (then_of(r, i, to, &then))
-			gone[i].to = gone_of(&then, &kept[i].to, &p);
-	}
-	if (!kept) {
+	if (!gone || !kept) {
 		free(gone);
-		gone = NULL;
+		free(kept);
+		return NULL;
+	}
+	find_then(r, from, to, kept, gone);
+	sum_samples(r, from, to, kept, gone);
+	for (size_t i = 0; i < r->nr_stacks; i++) {
+		struct per_byte p = per_byte_of(&r->counters[i].c, &kept[i].live);
+
+		if (kept[i].has_from)
+			gone[i].from = gone_of(&kept[i].then_from, &kept[i].from, &p);
+		if (kept[i].has_to)
+			gone[i].to = gone_of(&kept[i].then_to, &kept[i].to, &p);
 	}
 	free(kept);
 	return gone;

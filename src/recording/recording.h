@@ -153,8 +153,8 @@ struct seep_moment {
  */
 SEEP_NODISCARD enum seep_status seep_moment_find(const struct seep_recording *r, double now_s, struct seep_moment *m,
                                                  struct seep_error *err);
-/* True when a block that lives now was in use at the moment. */
-bool seep_moment_has(const struct seep_moment *m, const struct seep_rec_sample *s);
+/* True when a block that lives now was in use at the moment. `is_same`: its stack has not changed since. */
+bool seep_moment_has(const struct seep_moment *m, bool is_same, const struct seep_rec_sample *s);
 
 /*
  * Of what a stack had in use at two moments, the part that is freed now. Growth between them is what was born and
@@ -164,6 +164,7 @@ bool seep_moment_has(const struct seep_moment *m, const struct seep_rec_sample *
  */
 struct seep_gone {
 	struct seep_estimate from, to;
+	bool is_same_from, is_same_to; /* nothing has changed since that moment */
 };
 /* One for each stack, malloc'ed; NULL when memory is out. Both moments must have been found. */
 struct seep_gone *seep_recording_gone(const struct seep_recording *r, const struct seep_moment *from,

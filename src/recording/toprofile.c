@@ -242,16 +242,16 @@ static void figures_of_sample(const struct conversion *c, const struct seep_rec_
 	const struct seep_moment *from = c->choice->from, *to = c->choice->to;
 	struct seep_weight w = seep_weight_of(s->size, s->period);
 
-	if (!to || seep_moment_has(to, s)) {
+	if (!to || seep_moment_has(to, c->gone[s->stack].is_same_to, s)) {
 		set_value(f, VALUE_INUSE_OBJECTS, w.objects, w.objects_var);
 		set_value(f, VALUE_INUSE_SPACE, w.bytes, w.bytes_var);
 		set_value(f, VALUE_AFTER_SPACE, w.bytes, w.bytes_var);
 	}
 	if (!from)
 		return;
-	if (seep_moment_has(from, s)) {
+	if (seep_moment_has(from, c->gone[s->stack].is_same_from, s)) {
 		set_value(f, VALUE_BEFORE_SPACE, w.bytes, w.bytes_var);
-	} else if (seep_moment_has(to, s)) {
+	} else if (seep_moment_has(to, c->gone[s->stack].is_same_to, s)) {
 		set_value(f, VALUE_GROWTH_OBJECTS, w.objects, w.objects_var);
 		set_value(f, VALUE_GROWTH_SPACE, w.bytes, w.bytes_var);
 	}

@@ -423,7 +423,10 @@ const struct why_missing why_missing[SEEP_NR_MISSING] = {
 	                           "fewer than 20 samples are alive; record longer or with a smaller --period" },
 	[SEEP_MISSING_TIME] = { "time", "recorded for less than 3 s" },
 	[SEEP_MISSING_HISTORY] = { "history", "no in-use over time was recorded" },
-	[SEEP_MISSING_SIGHT] = { "allocator", "the program's allocator cannot be seen from outside" },
+	[SEEP_MISSING_SIGHT] = { "allocator",
+	                         "the program's allocator cannot be seen from outside: 'seep info' says what can" },
+	[SEEP_MISSING_RUNTIME] = { "runtime",
+	                           "of objects of a runtime or allocator inside it, which 'seep info' names" },
 	[SEEP_MISSING_PARTS] = { "parts", "part of the recording is missing" },
 	[SEEP_MISSING_END] = { "end", "nobody saw when it ended: it may have idled on after its last allocation" },
 };

@@ -409,6 +409,8 @@ static void list_what_is_missing(struct judge *j)
 		cannot(j, SEEP_VERDICT_LEAK, SEEP_MISSING_TIME);
 	else if (j->heap.nr_blocks < RULE_MIN_SAMPLES)
 		cannot(j, SEEP_VERDICT_LEAK, SEEP_MISSING_SAMPLES);
+	if (j->e->has_runtime && !j->e->is_blind)
+		cannot(j, SEEP_VERDICT_LEAK, SEEP_MISSING_RUNTIME);
 	if (!j->e->is_now_certain)
 		cannot(j, SEEP_VERDICT_WARM_UP, SEEP_MISSING_END);
 }

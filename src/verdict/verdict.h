@@ -78,6 +78,7 @@ struct seep_evidence {
 	uint64_t nr_lost;      /* samples that could not be kept */
 	bool has_mmap;         /* the program's own mappings were sampled */
 	bool is_blind;         /* the program's allocator cannot be seen, or hardly */
+	bool has_runtime;      /* something in it keeps objects in memory that it maps: Java, JavaScript, Go … */
 	bool is_cut;           /* part of the recording is missing: what is live is not known */
 	const struct seep_evidence_frame *frames;
 	size_t nr_frames;
@@ -199,6 +200,7 @@ enum seep_missing {
 	SEEP_MISSING_TIME,    /* recorded too shortly */
 	SEEP_MISSING_HISTORY, /* no in-use over time */
 	SEEP_MISSING_SIGHT,   /* the program's allocator cannot be seen */
+	SEEP_MISSING_RUNTIME, /* a runtime in it keeps objects that are not seen */
 	SEEP_MISSING_END,     /* nobody saw when it ended */
 	SEEP_MISSING_PARTS,   /* part of the recording is missing */
 	SEEP_NR_MISSING

@@ -298,13 +298,60 @@ def set_and_clean():
     check(result.returncode == 0 and "is gone" in result.stderr, "of a pid that is gone, that is said", result)
 
 
+def total(*words):
+    return json.loads(seep("top", "--json", *words).stdout or "{}").get("total", {})
+
+
+def what_grew_since_a_mark():
+    """To the byte, for every allocation is recorded; Python's own small objects are beside them."""
+    mib = 1 << 20
+    code = ("import sys; a = [bytes(1 << 20) for _ in range(20)]; print(flush=True); input(); b = [bytes(1 << 20) for _ in range(30)]; del a[5:];"
+            "print(flush=True); input(); del b; print(flush=True); sys.stdin.read()")
+    p = subprocess.Popen([SEEP, "run", "--lib=" + LIBRARY, "--dir=" + place, "--exact", "--", sys.executable, "-c", code],
+                         env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    p.stdout.readline()
+    path = recordings(os.path.basename(os.path.realpath(sys.executable)), os.path.basename(sys.executable))[-1]
+    result = seep("set", path, "--mark=full")
+    check(result.returncode == 0 and "'full'" in result.stderr, "set gives a moment a name", result)
+    p.stdin.write("\n")
+    p.stdin.flush()
+    p.stdout.readline()
+    grown = total("--since=mark:full", path)
+    check(abs(grown.get("growth_bytes", 0) - 15 * mib) < mib / 2 and grown["growth_bytes_is_certain"], "what grew since it", grown)
+    p.stdin.write("\n")
+    p.stdin.flush()
+    p.stdout.readline()
+    grown = total("--since=mark:full", path)
+    check(abs(grown.get("growth_bytes", 0) + 15 * mib) < mib / 2, "and what shrank", grown)
+    at, then = total("--at=mark:full", path), total("--between=start,mark:full", path)
+    check(20 * mib < at.get("inuse_bytes", 0) < 28 * mib, "what was in use then", at)
+    check(then.get("growth_bytes") == at.get("inuse_bytes"), "is what grew until then", (at, then))
+    peak = total("--at=peak", path)
+    check(abs(peak.get("inuse_bytes", 0) - at["inuse_bytes"] - 30 * mib) < mib / 2, "the peak is kept", (peak, at))
+    p.stdin.close()
+    check(p.wait() == 0, "and the program ran to its end", p.returncode)
+    said = info(path)
+    check([m["name"] for m in said["marks"]] == ["full"] and said["peak"]["inuse_bytes"] == peak["inuse_bytes"],
+          "info knows the mark and the peak", said)
+
+
+def the_budget_is_passed_on():
+    for bad in ("1", "0%", "101%", "a%", "0.12345%"):
+        result = seep("run", "--lib=" + LIBRARY, "--budget=" + bad, "--", "true")
+        check(result.returncode == 125 and "--budget" in result.stderr, "no budget: " + bad, result)
+    run("sh", "-c", "true", options=["--budget=0.25%"])
+    said = info(recordings("sh", "dash")[-1])["cost"]
+    check(said.get("budget_cpu_share") == 0.0025, "the budget is in the recording", said)
+
+
 with tempfile.TemporaryDirectory() as home:
     place = os.path.join(home, "recordings")
     os.mkdir(place, 0o700)
     for test in (exit_status_is_passed_on, failures_are_as_with_env, a_signal_that_ends_it_gives_128_more,
                  signals_to_us_reach_it_once, signals_to_the_group_reach_it_once, it_outlives_us, job_control_works,
                  environment_is_kept, streams_are_untouched, descriptors_are_the_same, what_cannot_be_recorded_is_said, several_processes,
-                 recordings_move_to_the_state_directory, system_entries_are_written, set_and_clean):
+                 recordings_move_to_the_state_directory, system_entries_are_written, set_and_clean,
+                 what_grew_since_a_mark, the_budget_is_passed_on):
         test()
 print("1..%d" % nr)
 sys.exit(failed != 0)
