@@ -198,12 +198,18 @@ static uint32_t stack_of(struct conversion *c, uint32_t stack)
 	return c->stacks[stack];
 }
 
+/* The first thread has its process's name, unless it was given another. */
+static uint32_t thread_name(struct conversion *c, const struct seep_rec_thread *t)
+{
+	if (!t->name[0] && t->tid == c->r->header.pid)
+		return seep_profile_intern_z(c->p, c->r->header.name);
+	return seep_profile_intern(c->p, t->name, strnlen(t->name, sizeof(t->name)));
+}
+
 static bool add_threads(struct conversion *c)
 {
 	for (size_t i = 0; i < c->r->nr_threads; i++) {
-		const struct seep_rec_thread *t = &c->r->threads[i];
-
-		c->threads[i] = i ? seep_profile_intern(c->p, t->name, strnlen(t->name, sizeof(t->name))) : 0;
+		c->threads[i] = i ? thread_name(c, &c->r->threads[i]) : 0;
 		if (c->threads[i] == SEEP_NO_ID)
 			return false;
 	}
