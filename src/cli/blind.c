@@ -47,6 +47,10 @@ bool cli_blind_spots(const char *sysroot, const struct seep_recording *r,
 		program.is_elf = true;
 	}
 	look_at_modules(r, &program);
+	if (r->status.reasons & SEEP_REC_WHY_MALLOC_TAKEN) {
+		program.has_malloc_before = r->header.allocator[0] == '/';
+		program.exports_malloc |= !program.has_malloc_before;
+	}
 	*nr = seep_program_blind_spots(&program, out);
 	return seep_program_is_blind(&program);
 }

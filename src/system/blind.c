@@ -9,8 +9,26 @@
 #define MAPPED "; what it maps, used or not: seep top --heap=mmap"
 #define MAPPED_BY_MALLOC "; what it maps, used or not: seep top --heap='mmap (allocator)'"
 
-enum spot { ASAN, TCMALLOC, PARTITION, EXPORTED, OWN, LUAJIT, JVM, NODE, V8, DOTNET, GO, PHP, PYTHON, NR_SPOTS };
+enum spot {
+	BEFORE,
+	ASAN,
+	TCMALLOC,
+	PARTITION,
+	EXPORTED,
+	OWN,
+	LUAJIT,
+	JVM,
+	NODE,
+	V8,
+	DOTNET,
+	GO,
+	PHP,
+	PYTHON,
+	NR_SPOTS
+};
 static const struct seep_blind_spot spots[NR_SPOTS] = {
+	[BEFORE] = { "malloc-before", "its allocator comes before the recorder: nothing of its heap can be seen",
+	             "the recorder named before it in LD_PRELOAD" },
 	[ASAN] = { "asan", "its allocator is inside the executable (AddressSanitizer): nothing of its heap can be seen",
 	           "AddressSanitizer's own report of leaks" },
 	[TCMALLOC] = { "tcmalloc", "its allocator is inside the executable (tcmalloc): nothing of its heap can be seen",
@@ -48,7 +66,7 @@ static const struct seep_blind_spot spots[NR_SPOTS] = {
 
 bool seep_program_is_blind(const struct seep_program *p)
 {
-	return (p->exports_malloc && !p->is_linked) || p->has_asan_inside;
+	return p->has_malloc_before || (p->exports_malloc && !p->is_linked) || p->has_asan_inside;
 }
 
 /* Of allocators the one that is told most of. */
@@ -56,6 +74,8 @@ static enum spot allocator_of(const struct seep_program *p)
 {
 	bool is_exported = p->exports_malloc && !p->is_linked;
 
+	if (p->has_malloc_before)
+		return BEFORE;
 	if (p->has_asan_inside)
 		return ASAN;
 	if (is_exported && p->has_partition_alloc)

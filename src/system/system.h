@@ -165,6 +165,7 @@ struct seep_program {
 	bool has_asan_inside;    /* ASan is linked in statically (clang's default) */
 	/* "tcmalloc", "jemalloc", "mimalloc" or "malloc": defined inside the executable; "" none */
 	char own_allocator[64];
+	bool has_malloc_before;   /* a library that was preloaded before the recorder has the malloc that is called */
 	bool is_linked;           /* it has the recorder inside (libseep.a) */
 	bool exports_malloc;      /* … and the definition is visible to others, so that even libc's calls go there */
 	bool has_partition_alloc; /* Chromium's */
