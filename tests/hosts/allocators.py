@@ -86,7 +86,7 @@ def check_sight(trial, name, is_seen):
 
 def work(trial):
     source, results = trial.write("program.cc", SOURCE), {}
-    rounds = str(trial.amount(800, 20000))
+    rounds = str(trial.amount(800, 5000))
     built = trial.path("..", "built")
     os.makedirs(built, exist_ok=True)
     flags = ["-std=c++17", "-O2", "-w", source]
