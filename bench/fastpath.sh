@@ -1,39 +1,52 @@
 #!/bin/sh
-# fastpath.sh: instructions that a malloc and free pair takes, by callgrind: (Ir at 3N pairs - Ir at N) / 2N, which is
-# exact on a busy machine. Each sampling allocator stands beside itself without sampling: allocators are not compared.
+# fastpath.sh: instructions that a step takes, by callgrind: (Ir at 3N steps - Ir at N) / 2N, which is exact on a busy
+# machine. Each sampling allocator stands beside itself without sampling: allocators are not compared. "never" is the
+# recorder at a period that is never reached: what is beyond it is sampling's share. STEPS (100000) is N.
 set -u
 . "$(dirname "$0")/common.sh"
 prepare
-nr_pairs=${NR_PAIRS:-100000}
+few=${STEPS:-100000}
 
-pair() { # pair SIZE PRELOAD
-	few=$(instructions "$2" "$work/pairs" "$nr_pairs" "$1") &&
-		many=$(instructions "$2" "$work/pairs" $((3 * nr_pairs)) "$1") &&
-		awk -v few="$few" -v many="$many" -v n="$nr_pairs" 'BEGIN { printf "%.1f", (many - few) / (2 * n) }'
+step() { # step PRELOAD PROGRAM BEFORE AFTER: with the number of steps between its arguments
+	a=$(instructions "$1" "$work/$2" $3 "$few" $4) && b=$(instructions "$1" "$work/$2" $3 $((3 * few)) $4) &&
+		awk -v few="$a" -v many="$b" -v n="$few" 'BEGIN { printf "%.1f", (many - few) / (2 * n) }'
 }
 
 row() { # row NAME WITHOUT WITH
-	awk -v name="$1" -v a="$2" -v b="$3" 'BEGIN { printf "%-34s %8.1f %8.1f %+8.1f\n", name, a, b, b - a }'
+	awk -v name="$1" -v a="$2" -v b="$3" 'BEGIN { printf "%-38s %8.1f %8.1f %+8.1f\n", name, a, b, b - a }'
 }
 
-for size in 64 0; do
-	heading "instructions of a malloc+free pair, $([ "$size" = 0 ] && echo '16 to 4096 bytes' || echo "$size bytes")"
-	printf '%-34s %8s %8s %8s\n' '' without with added
-	plain=$(pair "$size" '')
-	row 'seep, default period' "$plain" "$(pair "$size" "$recorder")"
-	row 'empty preload (counts, no more)' "$plain" "$(pair "$size" "$work/empty.so")"
-	if [ -e "$jemalloc" ]; then
-		without=$(pair "$size" "$jemalloc")
+# The random sizes of few steps are not the mean: sampling is rare, so its share is measured on ten times as many.
+table() { # table HEADING PROGRAM BEFORE AFTER
+	heading "instructions of $1"
+	shift
+	printf '%-38s %8s %8s %8s\n' '' without with added
+	plain=$(step '' "$@")
+	SEEP_OPTIONS=period=1G
+	export SEEP_OPTIONS
+	never=$(step "$recorder" "$@")
+	unset SEEP_OPTIONS
+	sampled=$(step "$recorder" "$@")
+	row 'seep' "$plain" "$sampled"
+	row "  of it sampling's share" "$never" "$sampled"
+	row 'empty preload (counts, no more)' "$plain" "$(step "$work/empty.so" "$@")"
+	if ! missing "$jemalloc" 'jemalloc'; then
+		without=$(step "$jemalloc" "$@")
 		MALLOC_CONF=prof:true,lg_prof_sample:19,prof_prefix:$work/jeprof
 		export MALLOC_CONF
-		row 'jemalloc, prof 512 KiB' "$without" "$(pair "$size" "$jemalloc")"
+		row 'jemalloc, prof 512 KiB' "$without" "$(step "$jemalloc" "$@")"
 		unset MALLOC_CONF
 	fi
-	if [ -e "$tcmalloc" ]; then
-		without=$(pair "$size" "$tcmalloc")
+	if ! missing "$tcmalloc" 'gperftools'; then
+		without=$(step "$tcmalloc" "$@")
 		TCMALLOC_SAMPLE_PARAMETER=524288
 		export TCMALLOC_SAMPLE_PARAMETER
-		row 'gperftools, sampling 512 KiB' "$without" "$(pair "$size" "$tcmalloc")"
+		row 'gperftools, sampling 512 KiB' "$without" "$(step "$tcmalloc" "$@")"
 		unset TCMALLOC_SAMPLE_PARAMETER
 	fi
-done
+}
+
+table 'a malloc+free pair, 64 bytes' pairs '' 64
+table 'a malloc+free pair, 16 to 4096 bytes' pairs '' 0
+table 'a step of mixed churn, 16 to 4096 bytes' churn 1 ''
+table 'a malloc+free pair of 2048 bytes under 40 frames' deep 1 '40 2048'

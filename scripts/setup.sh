@@ -9,7 +9,8 @@ check="clang clang-format libclang-rt-14-dev mandoc python3 python3-venv golang-
 	redis-tools sqlite3 heaptrack libjemalloc2 libmimalloc2.0 google-perftools libgoogle-perftools4 stress-ng debootstrap
 	rustc libunwind-dev"
 demo="redis-server redis-tools python3"
-bench="valgrind heaptrack libunwind-dev python3 sqlite3 libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap"
+bench="valgrind heaptrack libunwind-dev python3 sqlite3 perl libjemalloc2 libgoogle-perftools4 redis-server redis-tools debootstrap
+	nginx haproxy wrk postgresql"
 hosts="python3 perl procps strace wrk redis-server redis-tools nginx haproxy mariadb-server mariadb-client varnish postgresql memcached
 	openssh-server openssh-client prometheus openjdk-17-jdk-headless openbsd-inetd daemonize gcc g++ git sqlite3 nodejs rustc
 	golang-go ffmpeg imagemagick chromium chromium-sandbox clang libclang-rt-14-dev libpython3.11-testsuite stress-ng libjemalloc-dev

@@ -1,6 +1,6 @@
 /*
- * deep THREADS STEPS [DEPTH]: each thread mallocs and frees 64 bytes STEPS times at the bottom of DEPTH (40) calls of
- * functions that keep no frame pointer, of which the last eight change from step to step.
+ * deep THREADS STEPS [DEPTH [BYTES]]: each thread mallocs and frees BYTES (64) STEPS times at the bottom of DEPTH (40)
+ * calls of functions that keep no frame pointer, of which the last eight change from step to step.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 
 static unsigned long nr_steps;
 static unsigned depth = 40;
+static size_t nr_bytes = 64;
 
 static __attribute__((noinline)) uint64_t left(unsigned more, uint64_t way);
 static __attribute__((noinline)) uint64_t right(unsigned more, uint64_t way);
@@ -21,7 +22,7 @@ static uint64_t go_on(unsigned more, uint64_t way)
 
 	if (more)
 		return way & 1 ? right(more - 1, way >> 1) : left(more - 1, way >> 1);
-	block = malloc(64);
+	block = malloc(nr_bytes);
 	__asm__ volatile("" : : "r"(block) : "memory");
 	free(block);
 	return way;
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 
 	nr_steps = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
 	depth = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : depth;
+	nr_bytes = argc > 4 ? strtoul(argv[4], NULL, 10) : nr_bytes;
 	if (nr_threads < 1 || nr_threads > MAX_THREADS)
 		return 2;
 	for (size_t i = 1; i < nr_threads; i++)
