@@ -414,13 +414,33 @@ static uint32_t write_with_side(uint32_t stack, const struct event *e)
 /*
  * The holder may have lost its processor for long, and a kill would lose what is on the side: this writes the sums with
  * the side for it, into the copy that the holder is not writing, under the number that the holder uses next. One helper
- * at a time; but a helper can lose its processor too: who finds it busy for the second time breaks in. A helper that
- * was broken in upon, or was overtaken by the holder, has put old sums over newer ones: it writes again.
+ * at a time; but a helper can lose its processor too: who finds it busy for the second time breaks in. Who was broken
+ * in upon, or was overtaken by the holder (which has used that number, or is about to), may have put old sums over
+ * newer ones: then somebody writes again, the holder if there is one.
  */
+static bool is_overtaken(const struct seep_stack_truth *t, uint32_t wrote)
+{
+	/* The number is looked at after what was written can be seen; a holder that takes it later writes later. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return (int32_t)(load_relaxed(&t->sums.seq) - wrote) >= 0;
+}
+
+static void write_again(uint32_t stack)
+{
+	struct seep_stack_truth *t = &seep.truths[stack];
+	uint32_t mine;
+
+	if (!seep_lock_or_tell(&t->lock, &mine))
+		return;
+	take_side(t);
+	write_and_unlock(stack, mine);
+}
+
 static void write_for_holder(uint32_t stack, const struct event *e)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
-	uint32_t nobody = 0, break_ins, wrote;
+	uint32_t nobody = 0, break_ins = load_relaxed(&t->break_ins);
+	bool is_spoilt;
 
 	if (!seep.is_mirrored)
 		return;
@@ -428,18 +448,15 @@ static void write_for_holder(uint32_t stack, const struct event *e)
 		if (add_relaxed(&t->nr_passed, 1) < 1)
 			return;
 		add_relaxed(&t->break_ins, 1);
-		(void)write_with_side(stack, e);
-		return;
+		is_spoilt = is_overtaken(t, write_with_side(stack, e));
+	} else {
+		store_relaxed(&t->nr_passed, 0u);
+		is_spoilt = is_overtaken(t, write_with_side(stack, e));
+		is_spoilt |= load_acquire(&t->break_ins) != break_ins;
+		store_release(&t->helper, 0u);
 	}
-	store_relaxed(&t->nr_passed, 0u);
-	/* Each round takes others' progress, so few are enough, and more would be waiting for others. */
-	for (int round = 0; round < 4; round++) {
-		break_ins = load_relaxed(&t->break_ins);
-		wrote = write_with_side(stack, e);
-		if (load_acquire(&t->break_ins) == break_ins && (int32_t)(load_relaxed(&t->sums.seq) - wrote) <= 0)
-			break;
-	}
-	store_release(&t->helper, 0u);
+	if (is_spoilt)
+		write_again(stack);
 }
 
 /* Somebody else is at the stack's sums. */
