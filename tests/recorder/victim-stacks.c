@@ -206,7 +206,7 @@ static int deep_bind(int argc, char **argv)
 		return 1;
 	for (int i = 0; i < 50; i++) {
 		give_back(malloc(171)); /* ours, freed behind our back */
-		free(own(3702));         /* never seen, freed here */
+		free(own(3702));        /* never seen, freed here */
 	}
 	keep(malloc(171));
 	puts("deep-bind");
