@@ -98,8 +98,6 @@ find_\name:
 	testl	$CLONE_VM, %edx
 	jz	1f
 	movb	$1, seep_shares_memory(%rip)
-	leaq	seep_not_alone(%rip), %r11
-	movq	%r11, seep_alone(%rip)
 1:
 	GATE_END clone, 16
 

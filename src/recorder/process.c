@@ -38,24 +38,6 @@ SEEP_EXPORT int prctl(int option, unsigned long a, unsigned long b, unsigned lon
 
 bool seep_shares_memory = true; /* until the gates are found */
 
-#if defined(__x86_64__)
-const char seep_not_alone __attribute__((visibility("hidden"))) = 0; /* the gates store it too */
-const char *seep_alone = &seep_not_alone;
-
-/* Raw threads would not be told of: only behind the gates. */
-void seep_alone_find(void)
-{
-	const char *found = seep_symbol_anywhere("__libc_single_threaded").address;
-
-	if (found && !seep_shares_memory)
-		seep_alone = found;
-}
-#else
-void seep_alone_find(void)
-{
-}
-#endif
-
 struct seep_gates {
 	void *syscall, *vfork, *clone;
 };
@@ -83,12 +65,8 @@ void seep_before_syscall(long nr, long a, long b, long c)
 		seep_before_sandbox(a == SET_SECCOMP);
 	else if (nr == SYS_seccomp && (a == SECCOMP_STRICT || (a == SECCOMP_FILTER && c)))
 		seep_before_sandbox(true);
-	else if (nr != SYS_prctl && nr != SYS_seccomp) {
+	else if (nr != SYS_prctl && nr != SYS_seccomp)
 		seep_shares_memory = true;
-#if defined(__x86_64__)
-		seep_alone = &seep_not_alone;
-#endif
-	}
 }
 
 SEEP_EXPORT int pthread_setname_np(unsigned long thread, const char *name)

@@ -18,12 +18,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "recorder/atomic.h"
 #include "recorder/budget.h"
 #include "recorder/unwind.h"
 #include "recording/layout.h"
 
 #define SEEP_EXPORT __attribute__((visibility("default")))
+/* Relaxed unless the name says more; each use that needs order says why. */
+#define load_relaxed(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define store_relaxed(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+#define store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define add_relaxed(p, v) __atomic_fetch_add(p, v, __ATOMIC_RELAXED)
+#define cas(p, old_ptr, new) __atomic_compare_exchange_n(p, old_ptr, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -124,8 +131,6 @@ bool seep_next_find(void);
 bool seep_gates_find(void);
 /* False while no process can have been started that shares our memory and runs our _exit. */
 extern bool seep_shares_memory __attribute__((visibility("hidden")));
-/* Finds the C library's word for "one thread" (atomic.h). */
-void seep_alone_find(void);
 /* True for a block given out before the allocator was found; such blocks are never freed. */
 bool seep_is_bootstrap(const void *p);
 size_t seep_bootstrap_size(const void *p);

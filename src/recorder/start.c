@@ -280,7 +280,6 @@ void seep_start(void)
 	seep_new_find();
 	seep_shares_memory = !seep_gates_find();
 	seep_rights_find();
-	seep_alone_find();
 	if (is_privileged())
 		say("nothing is recorded: ", "the program gains privileges at its start (setuid or capabilities)");
 	else if ((sanitizer = sanitizer_behind()))
