@@ -1,7 +1,8 @@
 #!/bin/sh
-# check.sh [gcc] [sanitize] [fuzz]: everything that must hold, in three builds; all three without a word.
+# check.sh [gcc] [sanitize] [fuzz] [aarch64]: everything that must hold, in four builds; all four without a word.
 #   gcc       the build that users get, warnings are errors; every suite
 #   sanitize  AddressSanitizer and UndefinedBehaviorSanitizer (not in the recorder, which is a guest elsewhere)
+#   aarch64   the recorder and what needs no libraries, for another machine, by qemu's user emulation where that is to be had
 #   fuzz      clang's libFuzzer, FUZZ_SECONDS (10) a target, on a copy of the corpus
 # The last line counts over all builds: "N passed, N failed, N skipped". Exit 1 when anything failed.
 set -u
@@ -14,8 +15,8 @@ rm -f "$results"
 jobs=$(nproc)
 targets=
 
-# Everything that is not a Meson test is booked here: STATUS TAB NAME.
-book() { printf '%s\t%s\n' "$1" "$2" >>"$results"; }
+# Everything that is not a Meson test is booked here: STATUS NAME [WHY].
+book() { printf '%s\t%s\t%s\n' "$1" "$2" "${3:-}" >>"$results"; }
 
 quietly() { # quietly NAME COMMAND…: its output is shown only when it fails
 	name=$1
@@ -88,13 +89,26 @@ check_fuzz() {
 	[ "$nr" -gt 0 ] || book FAIL "no fuzz target was built"
 }
 
+check_aarch64() {
+	echo "== gcc for AArch64, by qemu's user emulation"
+	scripts/setup.sh aarch64 || true
+	for tool in aarch64-linux-gnu-gcc aarch64-linux-gnu-g++ qemu-aarch64-static; do
+		if ! command -v "$tool" >/dev/null; then
+			book SKIP aarch64 "no $tool: install g++-aarch64-linux-gnu, libc6-dev-arm64-cross and qemu-user-static"
+			return
+		fi
+	done
+	build aarch64 --cross-file scripts/aarch64.ini -Dtool=false &&
+		run_tests aarch64 --timeout-multiplier 4 --suite unit --suite recorder
+}
+
 scripts/setup.sh build check || exit
 rm -f "$out"/*/meson-logs/testlog.json
-for part in ${*:-gcc sanitize fuzz}; do
+for part in ${*:-gcc sanitize fuzz aarch64}; do
 	case $part in
-	gcc | sanitize | fuzz) "check_$part" ;;
+	gcc | sanitize | fuzz | aarch64) "check_$part" ;;
 	*)
-		echo "check.sh: unknown part '$part': it is one of gcc, sanitize, fuzz" >&2
+		echo "check.sh: unknown part '$part': it is one of gcc, sanitize, fuzz, aarch64" >&2
 		exit 2
 		;;
 	esac

@@ -1,6 +1,6 @@
 #!/bin/sh
-# setup.sh [GROUP…]: installs the Debian packages that building and testing need. Groups: build check demo bench hosts.
-# Without a word: all but hosts. Does and says nothing when nothing is missing; uses sudo when it is not root.
+# setup.sh [GROUP…]: installs the Debian packages that building and testing need. Groups: build check demo bench hosts aarch64.
+# Without a word: all but the last two. Does and says nothing when nothing is missing; uses sudo when it is not root.
 set -eu
 
 build="gcc g++ meson ninja-build pkg-config scdoc libdw-dev libelf-dev libdebuginfod-dev libiberty-dev zlib1g-dev
@@ -15,6 +15,7 @@ hosts="python3 perl procps strace wrk redis-server redis-tools nginx haproxy mar
 	openssh-server openssh-client prometheus openjdk-17-jdk-headless openbsd-inetd daemonize gcc g++ git sqlite3 nodejs rustc
 	golang-go ffmpeg imagemagick chromium chromium-sandbox clang libclang-rt-14-dev libpython3.11-testsuite stress-ng libjemalloc-dev
 	libmimalloc2.0 libgoogle-perftools-dev libunwind-dev faketime fakeroot eatmydata heaptrack libheaptrack valgrind"
+aarch64="g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 
 wanted=
 for group in ${*:-build check demo bench}; do
@@ -24,8 +25,9 @@ for group in ${*:-build check demo bench}; do
 	demo) wanted="$wanted $build $demo" ;;
 	bench) wanted="$wanted $build $bench" ;;
 	hosts) wanted="$wanted $build $hosts" ;;
+	aarch64) wanted="$wanted $aarch64" ;;
 	*)
-		echo "setup.sh: unknown group '$group': it is one of build, check, demo, bench, hosts" >&2
+		echo "setup.sh: unknown group '$group': it is one of build, check, demo, bench, hosts, aarch64" >&2
 		exit 2
 		;;
 	esac

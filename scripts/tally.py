@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tally.py RESULTS [testlog.json…]: counts tests over all builds, names what failed or was skipped and why.
 
-RESULTS holds lines "OK|FAIL TAB name"; a testlog.json is Meson's, one object a line. Exit 1 when anything failed.
+RESULTS holds lines "OK|FAIL|SKIP TAB name [TAB why]"; a testlog.json is Meson's, one object a line. Exit 1 when anything failed.
 """
 import json
 import os
@@ -12,8 +12,8 @@ import sys
 def read_results(path):
     with open(path, encoding="utf-8") as lines:
         for line in lines:
-            status, name = line.rstrip("\n").split("\t", 1)
-            yield status, name, ""
+            status, name, *why = line.rstrip("\n").split("\t", 2)
+            yield status, name, "".join(why)
 
 
 def read_testlog(path):

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import time
 
-from rig import (LIB, VICTIM, WHY_BAD, WHY_DOUBLED, WHY_EXITED, WHY_OFF, WHY_SANDBOXED, Place, Recording, ok, plain,
+from rig import (RECORDED, LIB, VICTIM, WHY_BAD, WHY_DOUBLED, WHY_EXITED, WHY_OFF, WHY_SANDBOXED, Place, Recording, ok, plain,
                  program, same, sizes, skip)
 
 
@@ -20,7 +20,7 @@ def every_entry_point():
     ao, ab, fo, fb = r.counted()
     ok((ao - fo, ab - fb) == r.inuse(), "allocated minus freed is what is live", (ao - fo, ab - fb), r.inuse())
     stacks = {s["size"]: r.frames_of(s["stack"]) for s in r.samples}
-    ok(stacks[1001][0][0] == VICTIM, "the first frame is malloc's caller", stacks[1001][:2])
+    ok(stacks[1001][0][0] == RECORDED, "the first frame is malloc's caller", stacks[1001][:2])
     ok(r.stacks[[s["stack"] for s in r.samples if s["size"] == 1001][0]][1] == 0, "the walk reached its root")
 
 

@@ -5,7 +5,7 @@ import struct
 import subprocess
 import time
 
-from rig import LIB, VICTIM, Place, Recording, WHY_EXITED, ok
+from rig import RECORDED, LIB, VICTIM, Place, Recording, WHY_EXITED, ok
 
 CAUSE_START, CAUSE_CONTROL, CAUSE_BUDGET = 1, 2, 5
 SITES = "ABCD"
@@ -40,7 +40,7 @@ def by_site(r, sites, per_stack):
             continue
         path, at = r.frames_of(stack)[0]
         below = [a for a in sites if a <= at < a + 200]
-        if path == VICTIM and below and size:
+        if path == RECORDED and below and size:
             name = SITES[sites.index(max(below))]
             b, o = out.get(name, (0, 0))
             out[name] = (b + size, o + objects)
@@ -188,7 +188,7 @@ def points_over_time():
                 wrong.append((i, k, n, t["points"][k], want))
     ok(not wrong and len(r.trails) >= 2, "each point of a trail is what was in use then", *wrong[:3])
     a = [t for i, t in r.trails.items() if i in r.stacks and r.stacks[i][2] and
-         s.sites[0] <= r.frames_of(i)[0][1] < s.sites[1] and r.frames_of(i)[0][0] == VICTIM]
+         s.sites[0] <= r.frames_of(i)[0][1] < s.sites[1] and r.frames_of(i)[0][0] == RECORDED]
     ok(len(a) == 1 and a[0]["tick_s"] == 1 and a[0]["last_tick"] >= 5 and len(set(a[0]["points"])) >= 3,
        "and they are not all the same", a)
     ring_levels(r)
