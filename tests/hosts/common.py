@@ -316,6 +316,9 @@ class Host:
 def differences(plain, other):
     for what in sorted(plain.keys() | other.keys()):
         a, b = plain.get(what), other.get(what)
+        if a != b and isinstance(a, dict) and isinstance(b, dict):
+            yield from (f"{what}: {line}" for line in differences(a, b))
+            continue
         if a != b:
             yield f"{what}: plain {str(a)[:400]!r}, recorded {str(b)[:400]!r}"
 

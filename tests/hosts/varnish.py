@@ -45,8 +45,8 @@ def work(trial):
     ended = [load.end() for load in loads]
     worker = trial.run("ps", "-o", "pid=", "--ppid", str(server.pid), recorded=False).stdout.split()
     os.kill(int(worker[0]), signal.SIGKILL)
+    trial.wait_gone(int(worker[0]))  # before that the manager takes it for running
     trial.wait(lambda: "running" in admin(trial, "status"), "the manager starts another worker", server)
-    trial.wait_gone(int(worker[0]))
     trial.wait_port(port, server)
     after = answers()
     panic = trial.run("varnishadm", "-n", trial.path("state"), "panic.show", recorded=False, expect=None).stdout
