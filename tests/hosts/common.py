@@ -372,6 +372,7 @@ def main(work, name, version, compares, **more):
     p.add_argument("--keep", action="store_true", help="leaves the scratch directory")
     p.add_argument("--only", help="plain and one other run")
     args = p.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # who ran too long cleans up as well
     args.seep, args.library = os.path.abspath(args.seep), os.path.abspath(args.library)
     host = Host(work, name, version, compares, **more)
     row = {"host": name, "version": "", "compared": compares, "runs": {}, "note": host.note, "skipped": ""}
