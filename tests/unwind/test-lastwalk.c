@@ -242,7 +242,8 @@ static void remembers_several_stacks(void)
 	uint64_t serials[2];
 	int depth = 20;
 
-	for (int i = 0; i < 16; i++, depth ^= 20 ^ 23) {
+	/* Volatile: one call in the code, whatever the compiler makes of the loop. */
+	for (volatile int i = 0; i < 16; i++, depth ^= 20 ^ 23) {
 		victim_recurse(depth, leaf);
 		if (i >= 10)
 			EQ_U(walked.ours.serial, serials[i % 2]);
