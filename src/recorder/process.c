@@ -36,7 +36,7 @@ SEEP_EXPORT int prctl(int option, unsigned long a, unsigned long b, unsigned lon
  * vfork returns twice into its caller's frame, and what follows syscall's number depends on it. They only set flags.
  */
 
-bool seep_shares_memory = true; /* until the gates are found */
+uint8_t seep_shares_memory = SEEP_SHARES_UNKNOWN;
 
 struct seep_gates {
 	void *syscall, *vfork, *clone;
@@ -66,7 +66,7 @@ void seep_before_syscall(long nr, long a, long b, long c)
 	else if (nr == SYS_seccomp && (a == SECCOMP_STRICT || (a == SECCOMP_FILTER && c)))
 		seep_before_sandbox(true);
 	else if (nr != SYS_prctl && nr != SYS_seccomp)
-		seep_shares_memory = true;
+		seep_shares_memory = 1;
 }
 
 SEEP_EXPORT int pthread_setname_np(unsigned long thread, const char *name)

@@ -129,8 +129,9 @@ extern struct seep_next seep_next __attribute__((visibility("hidden")));
 bool seep_next_find(void);
 /* gates-*.S: syscall, vfork and clone, which go on in these. False: one of them is not behind us. */
 bool seep_gates_find(void);
-/* False while no process can have been started that shares our memory and runs our _exit. */
-extern bool seep_shares_memory __attribute__((visibility("hidden")));
+/* 0 while no process can have been started that shares our memory and runs our _exit. */
+#define SEEP_SHARES_UNKNOWN 2 /* the gates have not been found, nor passed */
+extern uint8_t seep_shares_memory __attribute__((visibility("hidden")));
 /* True for a block given out before the allocator was found; such blocks are never freed. */
 bool seep_is_bootstrap(const void *p);
 size_t seep_bootstrap_size(const void *p);

@@ -278,7 +278,9 @@ void seep_start(void)
 	seep_options_read(&seep.options, environ);
 	seep_file_name_program();
 	seep_new_find();
-	seep_shares_memory = !seep_gates_find();
+	/* A constructor may have passed one before the first allocation: that stays. */
+	if (seep_gates_find() && seep_shares_memory == SEEP_SHARES_UNKNOWN)
+		seep_shares_memory = 0;
 	seep_rights_find();
 	if (is_privileged())
 		say("nothing is recorded: ", "the program gains privileges at its start (setuid or capabilities)");

@@ -153,6 +153,16 @@ def five_thousand_threads():
     is_balanced(r, "5,000 threads")
 
 
+def threads_that_the_c_library_does_not_know():
+    """It says that there is one thread; there are two, and nothing that they count at the same time is lost."""
+    if plain("unknown-threads").returncode == 77:
+        return skip("a thread of another C library", "there is no other")
+    (r,) = same(["unknown-threads"], "a thread of another C library")
+    nr = r.counted()[0]
+    ok(nr == r.status["samples_made"] > 800000, "each sample is counted once", nr, r.status)
+    is_balanced(r, "a thread of another C library")
+
+
 TESTS = [handlers_that_leave, handlers_that_allocate, handlers_that_unmap, threads_that_end_in_the_middle, threads_that_end_with_a_lock,
          forks_in_the_middle, coroutines_that_are_left_in_the_middle, signals_and_cancellations,
-         destructors_of_thread_locals, five_thousand_threads]
+         destructors_of_thread_locals, five_thousand_threads, threads_that_the_c_library_does_not_know]

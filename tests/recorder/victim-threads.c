@@ -375,7 +375,59 @@ static int many_threads(int argc, char **argv)
 	return 0;
 }
 
+/* ---- a thread that the program's C library does not know of ---- */
+
+#define NR_UNKNOWN 400000
+static volatile int is_warm, may_go, has_ended;
+
+static void churn(int nr)
+{
+	for (int i = 0; i < nr; i++)
+		free(keep(malloc(64)));
+}
+
+static void *unknown_thread(void *unused)
+{
+	churn(1); /* alone: the C library takes no lock either for what its thread-local caches have not */
+	is_warm = 1;
+	while (!may_go)
+		;
+	churn(NR_UNKNOWN);
+	has_ended = 1;
+	return NULL;
+}
+
+/* Started by a C library of another namespace. */
+static int unknown_threads(int argc, char **argv)
+{
+	void *library = dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW);
+	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+	pthread_t thread;
+
+	if (!library || !(create = dlsym(library, "pthread_create"))) {
+		puts("no other C library");
+		return 77;
+	}
+	churn(1);
+	if (create(&thread, NULL, unknown_thread, NULL))
+		return 1;
+	while (!is_warm)
+		;
+	may_go = 1;
+	churn(NR_UNKNOWN);
+	while (!has_ended)
+		;
+	puts("unknown-threads");
+	fflush(stdout);
+	_exit(0);
+}
+
 const struct victim victims_threads[] = {
-	{ "interrupted", interrupted },     { "ends-locked", ends_locked },   { "storm", storm },
-	{ "thread-locals", thread_locals }, { "many-threads", many_threads }, { NULL, NULL },
+	{ "interrupted", interrupted },
+	{ "ends-locked", ends_locked },
+	{ "storm", storm },
+	{ "thread-locals", thread_locals },
+	{ "many-threads", many_threads },
+	{ "unknown-threads", unknown_threads },
+	{ NULL, NULL },
 };
