@@ -20,6 +20,18 @@ struct seep_analyse_options {
 	double min_value;  /* rows with |cum| below are hidden and counted, as are rows of 0 */
 };
 
+/*
+ * How an error is made up of those of single blocks, by sums of their deviations (roots of variance); all 0: not known.
+ * `reach` is what they would be, had all the blocks that the figure stands for been sampled at the longest period: with
+ * such weights come those that no sample shows.
+ */
+struct seep_spread {
+	double certain; /* the blocks that were sampled themselves: the figure is no less */
+	double cubes;   /* of the deviations of the samples, whose squares are the variance */
+	double nr;      /* samples that count as uncertain; 0: the cubes are not guessed */
+	double reach_variance, reach_cubes;
+};
+
 /* One figure with its error. */
 struct seep_figure {
 	double value, variance;
@@ -28,6 +40,7 @@ struct seep_figure {
 	/* Of a difference, the part that was taken off: value, variance and nr are of both, these are of it. */
 	double taken, taken_variance, taken_largest;
 	uint64_t taken_nr;
+	struct seep_spread spread, taken_spread; /* of what was added, and of what was taken off */
 };
 /*
  * 95 % interval of a figure; [value, value] when exact. Nothing seen (value, variance and nr 0) at `period` > 1: [0, 3
@@ -37,7 +50,10 @@ struct seep_figure {
  * not of the estimate; the symmetric form misses above too often (it holds in 93 % at 20 samples, where this one holds
  * in 95 %). Both become ± 1.96 √variance as nr grows. Below 20 samples, or where few of many samples bring the
  * variance, the exact Poisson interval, for weighted sums in Fay and Feuer's form; for bytes it leaves room for a small
- * block that was not seen, even where those seen were certain to be.
+ * block that was not seen, even where those seen were certain to be. How many bring the variance is told by the spread,
+ * not by nr: samples that were certain, or of a shorter period, only shift the interval. Above it reckons with blocks
+ * like those known that went unseen at the longest period: of a figure without any error [value, value + 3 of their
+ * deviations].
  * The interval of a difference is made of those of its two parts, each with its own shape (Zou and Donner,
  * "Construction of confidence limits about effect measures", Statistics in Medicine 27 (2008): the squares of distances
  * add up). What no sample shows no interval covers: counts of a stack that mixes sizes over decades can be far off,

@@ -12,29 +12,38 @@
 #define MAX_VARIATION 4.0
 
 /*
- * A figure is a·N: N samples of equal weight would have its value and variance. Unequal weights make the true upper
- * side wider, because the heavy ones not seen are missing from the variance too: `skew` ≥ a is the weight that the
- * upper bound reckons with. Simulated over mixes of sizes (tests/truth/test-intervals.c): twice the squared variation
- * of the weights restores the coverage where the size of single samples is not known.
+ * Errors are those of a weighted Poisson sum: a gamma distribution of the same variance, shifted to the same mean,
+ * whose scale is the weight of the samples that make the error. What is certain, or nearly, only shifts it. All weights
+ * equal, that is the exact interval of a Poisson count.
+ *
+ * Two scales, because the heavy samples that were not seen are missing from the variance too: `seen` of those that
+ * were, `above` ≥ seen is what the upper bound reckons with. Where the weights of single samples are not known, they
+ * are taken from the mean; simulated over mixes of sizes (tests/truth/test-intervals.c), twice the squared variation of
+ * the weights restores the coverage above.
  */
 struct shape {
-	double a, n, skew;
+	double seen, above;
 };
+
+static double reach_of(const struct seep_spread *s)
+{
+	return s->reach_variance > 0 ? s->reach_cubes / s->reach_variance : 0;
+}
 
 static struct shape shape_of(const struct seep_figure *f)
 {
-	struct shape s = { .a = f->variance / f->value };
-	double variation = f->variance * (double)f->nr / (f->value * f->value) - 1;
+	bool is_known = f->spread.cubes > 0;
+	struct shape s = { .seen = is_known ? f->spread.cubes / f->variance : f->variance / f->value };
+	double nr = is_known ? f->spread.nr : (double)f->nr, variation = nr * s.seen * s.seen / f->variance - 1;
 
-	s.n = f->value / s.a;
-	s.skew = fmax(s.a * (1 + 2 * fmin(fmax(variation, 0), MAX_VARIATION)), f->largest);
+	s.above = s.seen * (1 + 2 * fmin(fmax(variation, 0), MAX_VARIATION));
+	s.above = fmax(fmax(s.above, f->largest), reach_of(&f->spread));
 	return s;
 }
 
-static void score_interval(const struct seep_figure *f, double *low, double *high)
+static void score_interval(const struct seep_figure *f, const struct shape *s, double *low, double *high)
 {
-	struct shape s = shape_of(f);
-	double below = s.a * Z95 / 2, above = s.skew * Z95 / 2;
+	double below = s->seen * Z95 / 2, above = s->above * Z95 / 2;
 
 	*low = f->value + Z95 * (below - sqrt(f->variance + below * below));
 	*high = f->value + Z95 * (above + sqrt(f->variance + above * above));
@@ -49,32 +58,57 @@ static bool is_in_bytes(const struct seep_figure *f, double period)
 	return f->value >= (double)f->nr * period;
 }
 
-/* Fay and Feuer, "Confidence intervals for directly standardized rates", Statistics in Medicine 16 (1997). */
-static void gamma_interval(const struct seep_figure *f, double period, double *low, double *high)
+static double shifted_gamma(double mean, double variance, double scale, double share)
 {
-	struct shape s = shape_of(f);
-	double unseen = is_in_bytes(f, period) ? fmax(s.skew, period) : s.skew;
-	double value = f->value + unseen, variance = f->variance + unseen * unseen;
+	double n = variance / (scale * scale);
 
-	*low = s.a * gamma_p_inverse(s.n, 0.025);
-	*high = variance / value * gamma_p_inverse(value * value / variance, 0.975);
+	return mean + scale * (gamma_p_inverse(n, share) - n);
+}
+
+/*
+ * Above as if one sample more had been seen, as in Fay and Feuer, "Confidence intervals for directly standardized
+ * rates", Statistics in Medicine 16 (1997).
+ */
+static void gamma_interval(const struct seep_figure *f, const struct shape *s, double period, double *low, double *high)
+{
+	double unseen = is_in_bytes(f, period) ? fmax(s->above, period) : s->above;
+	double variance = f->variance + unseen * unseen;
+	double scale = (f->variance * s->seen + unseen * unseen * unseen) / variance;
+
+	double certain = fmin(f->spread.certain, f->value), block = f->nr ? certain / (double)f->nr : 0;
+
+	/* Of blocks that are seen more often than not whole ones are missing, and likely none at all. */
+	*low = shifted_gamma(f->value, f->variance, s->seen, 0.025) - block * certain / f->value;
+	*low = fmax(*low, certain);
+	*high = shifted_gamma(f->value + unseen, variance, scale, 0.975);
+}
+
+/* Nothing is uncertain of what was seen, if anything was. */
+static void certain_interval(const struct seep_figure *f, double period, double *low, double *high)
+{
+	bool is_nothing = f->nr == 0 && f->value == 0 && f->variance <= 0;
+
+	*low = *high = f->value;
+	if (period > 1 && f->value >= 0)
+		*high += 3 * (is_nothing ? period : reach_of(&f->spread));
 }
 
 static void sum_interval(const struct seep_figure *f, double period, double *low, double *high)
 {
-	double half = Z95 * sqrt(fmax(f->variance, 0));
+	struct shape s;
 
-	*low = f->value - half;
-	*high = f->value + half;
-	if (f->variance <= 0 || f->value <= 0) {
-		if (f->nr == 0 && f->value == 0 && f->variance <= 0 && period > 1)
-			*high = 3 * period;
-		return;
+	if (f->variance <= 0) {
+		certain_interval(f, period, low, high);
+	} else if (f->value <= 0) {
+		*low = f->value - Z95 * sqrt(f->variance);
+		*high = f->value + Z95 * sqrt(f->variance);
+	} else {
+		s = shape_of(f);
+		if (f->variance < ENOUGH_SAMPLES * s.above * s.above)
+			gamma_interval(f, &s, period, low, high);
+		else
+			score_interval(f, &s, low, high);
 	}
-	if (f->nr < ENOUGH_SAMPLES || f->value * f->value < ENOUGH_SAMPLES * f->variance)
-		gamma_interval(f, period, low, high);
-	else
-		score_interval(f, low, high);
 }
 
 static double square(double v)
@@ -87,10 +121,13 @@ static void difference_interval(const struct seep_figure *f, double period, doub
 	struct seep_figure given = { .value = f->value + f->taken,
 		                     .variance = fmax(f->variance - f->taken_variance, 0),
 		                     .nr = f->nr > f->taken_nr ? f->nr - f->taken_nr : 0,
-		                     .largest = f->largest };
-	const struct seep_figure taken = {
-		.value = f->taken, .variance = f->taken_variance, .nr = f->taken_nr, .largest = f->taken_largest
-	};
+		                     .largest = f->largest,
+		                     .spread = f->spread };
+	const struct seep_figure taken = { .value = f->taken,
+		                           .variance = f->taken_variance,
+		                           .nr = f->taken_nr,
+		                           .largest = f->taken_largest,
+		                           .spread = f->taken_spread };
 	double given_low, given_high, taken_low, taken_high;
 
 	if (!given.nr && f->variance > 0) /* what is left is rounding */
@@ -119,6 +156,15 @@ bool seep_is_change(const struct seep_figure *f, double period)
 	return low > 0 || high < 0;
 }
 
+static void add_spread(struct seep_spread *sum, const struct seep_spread *s)
+{
+	sum->certain += s->certain;
+	sum->cubes += s->cubes;
+	sum->nr += s->nr;
+	sum->reach_variance += s->reach_variance;
+	sum->reach_cubes += s->reach_cubes;
+}
+
 void seep_figure_add(struct seep_figure *sum, const struct seep_figure *f)
 {
 	sum->value += f->value;
@@ -131,4 +177,6 @@ void seep_figure_add(struct seep_figure *sum, const struct seep_figure *f)
 	sum->taken_nr += f->taken_nr;
 	if (f->taken_largest > sum->taken_largest)
 		sum->taken_largest = f->taken_largest;
+	add_spread(&sum->spread, &f->spread);
+	add_spread(&sum->taken_spread, &f->taken_spread);
 }

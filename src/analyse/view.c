@@ -1,5 +1,6 @@
 #include "view.h"
 
+#include "figure.h"
 #include "symbol/symbol.h"
 
 #include <math.h>
@@ -246,44 +247,33 @@ static bool expand_stacks(struct view *v)
 	return true;
 }
 
-/* Column that counts the samples behind a type, NULL when nothing does. */
-static const uint32_t *sample_counts(const struct seep_profile *p, uint32_t type)
-{
-	const char *name = seep_profile_str(p, p->types[type].type);
-
-	return !strncmp(name, "alloc", 5) ? p->samples.nr_alloc_samples : p->samples.nr_blocks;
-}
-
-/* A negative row is what was taken off. */
-static void take_off(struct seep_figure *one)
-{
-	one->taken = -one->value;
-	one->taken_variance = one->variance;
-	one->taken_nr = one->nr;
-	one->taken_largest = one->largest;
-	one->largest = 0;
-}
-
 static void sum_type(struct view *v, uint32_t type)
 {
 	const struct seep_samples *s = &v->p->samples;
-	const double *values = s->values + type * s->cap;
-	const double *variances = s->variances ? s->variances + type * s->cap : NULL;
-	const uint32_t *counts = sample_counts(v->p, type);
+	struct row_type t = row_type_of(v->p, type, v->o->period);
 
 	for (size_t i = 0; i < s->nr; i++) {
-		struct seep_figure one = { .value = values[i] };
+		struct seep_figure one;
 
 		if (s->stack[i] >= v->p->nr_stacks)
 			continue;
-		if (variances && values[i] != 0) {
-			one.variance = variances[i];
-			one.nr = counts ? counts[i] : 0;
-			one.largest = one.nr == 1 ? sqrt(one.variance) : 0;
-		}
-		if (one.value < 0)
-			take_off(&one);
+		one = figure_of_row(&t, i);
 		seep_figure_add(&v->figures[s->stack[i] * v->p->nr_types + type], &one);
+	}
+}
+
+/* Sums of allocations tell the mean size alone: what lives on may tell of blocks that are harder to see. */
+static void learn_from_live(struct view *v, const char *of, const char *from)
+{
+	uint32_t a = seep_profile_find_type(v->p, of), b = seep_profile_find_type(v->p, from);
+
+	for (size_t s = 0; a != SEEP_NO_ID && b != SEEP_NO_ID && s < v->p->nr_stacks; s++) {
+		struct seep_spread *all = &v->figures[s * v->p->nr_types + a].spread;
+		const struct seep_spread *live = &view_figure(v, s, b)->spread;
+
+		if (live->reach_variance > 0)
+			all->reach_cubes =
+				fmax(all->reach_cubes, all->reach_variance * live->reach_cubes / live->reach_variance);
 	}
 }
 
@@ -297,6 +287,7 @@ static bool sum_stacks(struct view *v)
 		return false;
 	for (uint32_t t = 0; t < v->p->nr_types; t++)
 		sum_type(v, t);
+	learn_from_live(v, "alloc_objects", "inuse_objects");
 	for (size_t i = 0; s->age_s && i < s->nr; i++)
 		if (!isnan(s->age_s[i]) && s->stack[i] < v->p->nr_stacks)
 			v->live[s->stack[i]] += fabs(s->values[v->live_type * s->cap + i]);

@@ -66,6 +66,22 @@ static void add(struct seep_figure *f, double value, double variance, uint64_t n
 	f->nr += nr;
 }
 
+/* One sample, of the only period that there is. */
+static void add_live(struct seep_figure *f, double value, double variance)
+{
+	double cube = variance * sqrt(variance);
+	const struct seep_figure one = { .value = value,
+		                         .variance = variance,
+		                         .nr = 1,
+		                         .largest = sqrt(variance),
+		                         .spread = { .certain = value > 0 ? value - variance / value : 0,
+		                                     .cubes = cube,
+		                                     .reach_variance = variance,
+		                                     .reach_cubes = cube } };
+
+	seep_figure_add(f, &one);
+}
+
 static void sum_recording(const struct seep_recording *r, const struct exact_page *page, struct estimates *out)
 {
 	unsigned *sites = calloc(r->nr_stacks + 1, sizeof(*sites));
@@ -91,8 +107,8 @@ static void sum_recording(const struct seep_recording *r, const struct exact_pag
 			out->nr_stray++;
 			continue;
 		}
-		add(&out->figure[sites[s->stack]][INUSE_OBJECTS], w.objects, w.objects_var, 1);
-		add(&out->figure[sites[s->stack]][INUSE_BYTES], w.bytes, w.bytes_var, 1);
+		add_live(&out->figure[sites[s->stack]][INUSE_OBJECTS], w.objects, w.objects_var);
+		add_live(&out->figure[sites[s->stack]][INUSE_BYTES], w.bytes, w.bytes_var);
 	}
 	free(sites);
 }

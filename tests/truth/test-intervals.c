@@ -1,28 +1,14 @@
 /*
- * Do printed intervals hold the exact value as often as they say? Blocks of mixed sizes are sampled as
- * recording/layout.h describes: one of s bytes with p = 1 − e^(−s/T). Every case is a stack with its four figures.
+ * Do printed intervals hold the exact value as often as they say? Blocks of mixed sizes are sampled at
+ * one period. Every case is a stack with its four figures.
  *
  * A stack belongs to "20 samples or more" by the number it is expected to have, which is known here: choosing by the
  * number that was seen would pick stacks whose luck was good, and call their error a bias.
  */
-#include "analyse/analyse.h"
-#include "recording/recording.h"
+#include "blocks.h"
 #include "tap.h"
 
 #define NR_CASES 600 /* for each mix */
-
-/* xorshift64*: the same cases in every run, on every machine. */
-struct random {
-	uint64_t state;
-};
-
-static double uniform(struct random *r)
-{
-	r->state ^= r->state >> 12;
-	r->state ^= r->state << 25;
-	r->state ^= r->state >> 27;
-	return ((double)((r->state * 0x2545f4914f6cdd1dull) >> 11) + 0.5) / 9007199254740992.0;
-}
 
 /* What one stack allocates. */
 struct mix {
@@ -50,56 +36,20 @@ static uint64_t draw_size(const struct mix *m, struct random *r)
 	return (uint64_t)(m->smallest + uniform(r) * (m->largest - m->smallest + 1));
 }
 
-enum { ALLOC_OBJECTS, ALLOC_BYTES, INUSE_OBJECTS, INUSE_BYTES, NR_FIGURES };
-
-struct stack {
-	double exact[NR_FIGURES];
-	struct seep_figure estimate[NR_FIGURES];
-};
-
-static void add(struct seep_figure *sum, double value, double variance, double largest)
-{
-	const struct seep_figure one = { .value = value, .variance = variance, .nr = 1, .largest = largest };
-
-	seep_figure_add(sum, &one);
-}
-
-static void count_block(struct stack *s, uint64_t size, bool is_live, bool is_sampled, uint64_t period)
-{
-	struct seep_weight w = seep_weight_of(size, period);
-
-	s->exact[ALLOC_OBJECTS]++;
-	s->exact[ALLOC_BYTES] += (double)size;
-	if (is_live) {
-		s->exact[INUSE_OBJECTS]++;
-		s->exact[INUSE_BYTES] += (double)size;
-	}
-	if (!is_sampled)
-		return;
-	/* Totals of what was allocated are kept as sums: the size of single samples is lost. */
-	add(&s->estimate[ALLOC_OBJECTS], w.objects, w.objects_var, 0);
-	add(&s->estimate[ALLOC_BYTES], w.bytes, w.bytes_var, 0);
-	if (!is_live)
-		return;
-	add(&s->estimate[INUSE_OBJECTS], w.objects, w.objects_var, sqrt(w.objects_var));
-	add(&s->estimate[INUSE_BYTES], w.bytes, w.bytes_var, sqrt(w.bytes_var));
-}
-
 /* Allocates until the blocks still live are expected to have `nr_expected` samples; two in three are freed. */
-static struct stack simulate(const struct mix *m, double nr_expected, struct random *r)
+static void simulate(const struct mix *m, double nr_expected, struct random *r, struct blocks *b)
 {
-	struct stack s = { .exact = { 0 } };
 	double nr = 0;
 
+	blocks_init(b);
 	while (nr < nr_expected) {
 		uint64_t size = draw_size(m, r);
-		double p = -expm1(-(double)size / (double)m->period);
+		double p = block_chance(size, m->period);
 		bool is_live = uniform(r) < 1.0 / 3;
 
-		count_block(&s, size, is_live, uniform(r) < p, m->period);
+		blocks_add(b, size, m->period, is_live, uniform(r) < p);
 		nr += is_live ? p : 0;
 	}
-	return s;
 }
 
 struct tally {
@@ -107,16 +57,16 @@ struct tally {
 	double error; /* sum of estimate / exact − 1 */
 };
 
-static void judge(struct tally *t, const struct stack *s, unsigned figure, uint64_t period)
+static void judge(struct tally *t, double exact, const struct seep_figure *f, uint64_t period)
 {
 	double low, high;
 
-	if (s->exact[figure] == 0)
+	if (exact == 0)
 		return;
-	seep_interval(&s->estimate[figure], (double)period, &low, &high);
+	seep_interval(f, (double)period, &low, &high);
 	t->nr++;
-	t->nr_held += low <= s->exact[figure] && s->exact[figure] <= high;
-	t->error += s->estimate[figure].value / s->exact[figure] - 1;
+	t->nr_held += low <= exact * (1 + 1e-9) && exact <= high * (1 + 1e-9);
+	t->error += f->value / exact - 1;
 }
 
 /* Expected samples spread evenly by ratio between the bounds. */
@@ -126,10 +76,13 @@ static struct tally run(const struct mix *m, double fewest, double most, uint64_
 	struct tally t = { 0, 0, 0 };
 
 	for (unsigned i = 0; i < NR_CASES; i++) {
-		struct stack s = simulate(m, fewest * pow(most / fewest, uniform(&r)), &r);
+		struct seep_figure figures[SEEP_NR_HEAP_VALUES];
+		struct blocks b;
 
-		for (unsigned f = first; f < NR_FIGURES; f += step)
-			judge(&t, &s, f, m->period);
+		simulate(m, fewest * pow(most / fewest, uniform(&r)), &r, &b);
+		blocks_estimate(&b, m->period, figures);
+		for (unsigned f = first; f < SEEP_NR_HEAP_VALUES; f += step)
+			judge(&t, b.exact[f], &figures[f], m->period);
 	}
 	return t;
 }
@@ -178,8 +131,8 @@ static void below_twenty_samples_93_percent_hold(void)
 /* Counts cannot hold there: what no sample shows is most of the blocks. Bytes must. */
 static void bytes_hold_over_five_decades_of_sizes(void)
 {
-	struct tally many = run(&decades, 20, 200, 0x5eed2001, ALLOC_BYTES, 2);
-	struct tally few = run(&decades, 0.5, 20, 0x5eed2002, ALLOC_BYTES, 2);
+	struct tally many = run(&decades, 20, 200, 0x5eed2001, SEEP_ALLOC_SPACE, 2);
+	struct tally few = run(&decades, 0.5, 20, 0x5eed2002, SEEP_ALLOC_SPACE, 2);
 
 	say("bytes, 20 samples and more", decades.name, &many);
 	say("bytes, fewer than 20", decades.name, &few);
