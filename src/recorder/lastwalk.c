@@ -91,13 +91,17 @@ static void forget(struct lastwalk *m, uint64_t self, uint32_t number)
 	m->sides[0].high = 0; /* empty */
 }
 
+static uint64_t key_of(const struct seep_regs *regs)
+{
+	return regs->pc ^ regs->sp << 16;
+}
+
 static void begin_side(struct lastwalk *m, const struct seep_regs *regs)
 {
 	struct walk_side *side = &m->sides[m->spare];
 
-	m->key = regs->pc ^ regs->sp << 16;
+	m->key = key_of(regs);
 	m->way = LASTWALK_WAYS;
-	m->is_repeated = false;
 	side->high = 0;
 	side->first = side->nr = 0;
 	side->end = WALK_OPEN;
@@ -111,7 +115,7 @@ void lastwalk_cancel(const struct seep_walk_thread *thread)
 	__atomic_store_n(&locks[thread->memory - 1], 0ull, __ATOMIC_RELEASE);
 }
 
-struct lastwalk *lastwalk_begin(struct seep_walk_thread *thread, const struct seep_regs *regs, uint64_t here)
+struct lastwalk *lastwalk_begin(struct seep_walk_thread *thread, uint64_t here)
 {
 	uint64_t self = machine_thread_pointer(), holder;
 	struct lastwalk *m;
@@ -131,7 +135,6 @@ struct lastwalk *lastwalk_begin(struct seep_walk_thread *thread, const struct se
 	m = &memories[thread->memory - 1];
 	if (unlikely(m->owner != self || holder))
 		forget(m, self, thread->memory);
-	begin_side(m, regs);
 	return m;
 }
 
@@ -295,21 +298,22 @@ static uint32_t same_returns(const struct walk_side *old, uint32_t j)
 	return (uint32_t)(step - &old->steps[j]);
 }
 
-/* The same for frame pointers, where a rule needs one; frame j is frame r->i. */
-static __attribute__((noinline)) uint32_t same_frame_pointers(struct run *r, const struct walk_side *old, uint32_t j,
+/* The same for frame pointers, where a rule needs one; at frame j it is `fp`. */
+static __attribute__((noinline)) uint32_t same_frame_pointers(uint64_t fp, const struct walk_side *old, uint32_t j,
                                                               uint32_t nr)
 {
 	for (uint32_t k = 0; k < old->nr_uses; k++) {
 		uint32_t by = old->uses[k].by, saver = old->uses[k].saver;
 		bool is_saved = saver >= j && saver != NO_SAVER;
-		uint64_t fp;
+		uint64_t there;
 
 		if (by < j)
 			continue;
 		if (by >= j + nr)
 			break;
-		fp = is_saved ? saved_frame_pointer(old, saver) : r->fp;
-		if (fp + SHORT_CFA_OFFSET(old->steps[by].rule) != old->high + (uint64_t)(int64_t)old->steps[by + 1].at)
+		there = is_saved ? saved_frame_pointer(old, saver) : fp;
+		if (there + SHORT_CFA_OFFSET(old->steps[by].rule) !=
+		    old->high + (uint64_t)(int64_t)old->steps[by + 1].at)
 			return by - j;
 	}
 	return nr;
@@ -323,7 +327,7 @@ static uint32_t count_same(struct run *r, const struct walk_side *old, uint32_t 
 		return nr;
 	r->side->steps[r->i].at = (int32_t)r->at;
 	find_frame_pointer(r, r->i);
-	return same_frame_pointers(r, old, j, nr);
+	return same_frame_pointers(r->fp, old, j, nr);
 }
 
 static void append_uses(struct run *r, const struct walk_side *old, uint32_t j, uint32_t nr)
@@ -349,32 +353,72 @@ static void append(struct run *r, const struct walk_side *old, uint32_t j, uint3
 	r->at = old->steps[j + nr].at;
 }
 
-enum joined { JOINED_NOTHING, JOINED_SOME, JOINED_ALL };
-
 /* Frame r->i is frame *j of an older walk. *j: the next frame of it that may be met. */
-static __attribute__((noinline)) enum joined join(struct run *r, const struct walk_side *old, uint32_t *j)
+static __attribute__((noinline)) bool join(struct run *r, const struct walk_side *old, uint32_t *j)
 {
 	uint32_t nr = count_same(r, old, *j), from = *j;
 
 	*j = from + nr + 1;
-	if (from + nr == old->nr && from == 0 && r->i == 0 && old->end != WALK_OPEN)
-		return JOINED_ALL;
 	if (nr > SEEP_REC_MAX_FRAMES - r->i)
 		nr = SEEP_REC_MAX_FRAMES - r->i;
 	append(r, old, from, nr);
-	return nr ? JOINED_SOME : JOINED_NOTHING;
+	return nr > 0;
 }
 
-static bool is_first_frame(const struct walk_side *side, const struct run *r)
+static inline bool is_first_frame(const struct walk_side *side, uint64_t high, uint64_t ra, int64_t at)
 {
-	return side->high == r->high && side->first == 0 && side->steps[0].ra == r->ra && side->steps[0].at == r->at;
+	return side->high == high && side->first == 0 && side->steps[0].ra == ra && side->steps[0].at == at;
 }
+
+/* Hands out->nr frames over, unless they are there already: those of the same walk. */
+static inline void take_over(struct seep_walk *out, const struct walk_side *side)
+{
+	if (likely(out->serial == side->serial && side->serial))
+		return;
+	out->serial = side->serial;
+	__builtin_memcpy(out->frames, side->frames, out->nr * sizeof(out->frames[0]));
+}
+
+/* ---- the same walk once more ---- */
+
+/* The whole walk leads where it led before; its first frame is ours. */
+static inline bool is_same_walk(const struct walk_side *old, const struct seep_regs *regs)
+{
+	return old->end != WALK_OPEN && same_returns(old, 0) == old->nr &&
+	       (likely(!old->nr_uses) || same_frame_pointers(machine_frame_pointer(regs), old, 0, old->nr) == old->nr);
+}
+
+bool lastwalk_repeat(struct lastwalk *m, const struct seep_walk_thread *thread, const struct seep_regs *regs,
+                     struct seep_walk *out)
+{
+	uint64_t high = thread->stack_high, key = key_of(regs);
+
+	for (uint32_t i = 0; i < LASTWALK_WAYS; i++) {
+		const struct walk_side *old = &m->sides[m->ways[i]];
+
+		if (m->keys[i] != key || regs->sp - 8 < thread->stack_low || regs->sp >= high ||
+		    !is_first_frame(old, high, machine_strip(regs->pc), (int64_t)(regs->sp - high)) ||
+		    !is_same_walk(old, regs))
+			continue;
+		m->recent = m->ways[i];
+		out->nr = old->nr_frames;
+		if (unlikely(old->end == WALK_DEEP))
+			out->flags |= SEEP_REC_STACK_DEEP;
+		take_over(out, old);
+		lastwalk_cancel(thread);
+		return true;
+	}
+	begin_side(m, regs);
+	return false;
+}
+
+/* ---- a walk that is at least in part another one ---- */
 
 /* The walk that is likely to have the same frames: the last one from here, or the last one. */
 static const struct walk_side *likely_walk(struct lastwalk *m, const struct run *r)
 {
 	for (uint32_t i = 0; r->i == 0 && i < LASTWALK_WAYS; i++)
-		if (m->keys[i] == m->key && is_first_frame(&m->sides[m->ways[i]], r)) {
+		if (m->keys[i] == m->key && is_first_frame(&m->sides[m->ways[i]], r->high, r->ra, r->at)) {
 			m->way = (uint8_t)i;
 			return &m->sides[m->ways[i]];
 		}
@@ -382,7 +426,7 @@ static const struct walk_side *likely_walk(struct lastwalk *m, const struct run 
 }
 
 /* Looks whether frame r->i is one of an older walk's, from its frame *j on. */
-static ALWAYS_INLINE enum joined look(struct run *r, const struct walk_side *old, uint32_t *j)
+static ALWAYS_INLINE bool look(struct run *r, const struct walk_side *old, uint32_t *j)
 {
 	const struct walk_step *step = &old->steps[*j];
 
@@ -391,9 +435,7 @@ static ALWAYS_INLINE enum joined look(struct run *r, const struct walk_side *old
 	while (step->at < r->at)
 		step++;
 	*j = (uint32_t)(step - old->steps);
-	if (step->at == r->at && step->ra == r->ra)
-		return join(r, old, j);
-	return JOINED_NOTHING;
+	return step->at == r->at && step->ra == r->ra && join(r, old, j);
 }
 
 static void begin_run(struct run *r)
@@ -436,18 +478,14 @@ static bool is_finished(struct run *r)
 	return true;
 }
 
-static enum joined go(struct run *r, const struct walk_side *old)
+static void go(struct run *r, const struct walk_side *old)
 {
-	enum joined joined = JOINED_NOTHING;
 	uint32_t j = old ? old->first : 0;
 
-	do {
-		while (old && (joined = look(r, old, &j)) == JOINED_SOME)
+	do
+		while (old && look(r, old, &j))
 			;
-		if (joined == JOINED_ALL)
-			return joined;
-	} while (step_some(r, 1 + r->i / SELDOMER));
-	return JOINED_NOTHING;
+	while (step_some(r, 1 + r->i / SELDOMER));
 }
 
 bool lastwalk_run(struct lastwalk *m, struct walk_state *s, uint32_t *nr)
@@ -464,12 +502,7 @@ bool lastwalk_run(struct lastwalk *m, struct walk_state *s, uint32_t *nr)
 	const struct walk_side *old = s->is_own_stack ? likely_walk(m, &r) : NULL;
 
 	begin_run(&r);
-	if (go(&r, old && old->high == s->high ? old : NULL) == JOINED_ALL) {
-		m->is_repeated = true;
-		m->recent = (uint8_t)(old - m->sides);
-		*nr = old->nr_frames;
-		return true;
-	}
+	go(&r, old && old->high == s->high ? old : NULL);
 	end_run(&r);
 	if (is_finished(&r)) {
 		*nr = r.side->nr_frames;
@@ -501,14 +534,13 @@ static void keep(struct lastwalk *m)
 
 void lastwalk_end(struct lastwalk *m, struct seep_walk_thread *thread, struct seep_walk *out)
 {
-	struct walk_side *side = &m->sides[m->is_repeated ? m->recent : m->spare];
-	bool is_kept = m->is_repeated || (side->nr > side->first && side->high == thread->stack_high);
+	struct walk_side *side = &m->sides[m->spare];
+	bool is_kept = side->nr > side->first && side->high == thread->stack_high;
 
-	if (!m->is_repeated && is_kept)
+	if (is_kept)
 		keep(m);
-	if (!is_kept || out->serial != side->serial) {
-		out->serial = is_kept ? side->serial : 0;
-		__builtin_memcpy(out->frames, side->frames, out->nr * sizeof(out->frames[0]));
-	}
+	else
+		side->serial = 0;
+	take_over(out, side);
 	lastwalk_cancel(thread);
 }

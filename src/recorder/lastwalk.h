@@ -61,7 +61,6 @@ struct lastwalk {
 	uint8_t next_way;             /* the oldest */
 	uint8_t spare;                /* the side that is being written */
 	uint8_t recent;               /* the side of the last walk */
-	bool is_repeated;             /* the walk under way is that of sides[recent] */
 	struct walk_side sides[LASTWALK_WAYS + 1];
 };
 
@@ -73,8 +72,14 @@ struct walk_state {
 };
 
 void lastwalk_init(void);
-/* The memory of a thread for a walk from *regs, NULL if there is none to be had. `here`: an address in a live frame. */
-struct lastwalk *lastwalk_begin(struct seep_walk_thread *thread, const struct seep_regs *regs, uint64_t here);
+/* The memory of a thread, NULL if there is none to be had. `here`: an address in a live frame. */
+struct lastwalk *lastwalk_begin(struct seep_walk_thread *thread, uint64_t here);
+/*
+ * First, and the most frequent case: a walk from *regs has the same frames as one of the last ones. Then *out has them,
+ * and the memory is given back. False: *out is untouched, and the walk begins.
+ */
+bool lastwalk_repeat(struct lastwalk *m, const struct seep_walk_thread *thread, const struct seep_regs *regs,
+                     struct seep_walk *out);
 /* Where the frames of the walk under way are to be written. */
 static inline uint64_t *lastwalk_frames(struct lastwalk *m)
 {
@@ -87,7 +92,7 @@ static inline uint64_t *lastwalk_frames(struct lastwalk *m)
 bool lastwalk_run(struct lastwalk *m, struct walk_state *s, uint32_t *nr);
 static inline bool lastwalk_is_deep(const struct lastwalk *m)
 {
-	return m->sides[m->is_repeated ? m->recent : m->spare].end == WALK_DEEP;
+	return m->sides[m->spare].end == WALK_DEEP;
 }
 /* Hands out->nr frames over to *out, remembers the walk and gives the memory back. */
 void lastwalk_end(struct lastwalk *m, struct seep_walk_thread *thread, struct seep_walk *out);

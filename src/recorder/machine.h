@@ -62,18 +62,26 @@ static inline uint64_t machine_thread_pointer(void)
 	return p;
 }
 
+static inline uint64_t machine_frame_pointer(const struct seep_regs *r)
+{
+#if defined(__x86_64__)
+	return r->rbp;
+#else
+	return r->fp;
+#endif
+}
+
 static inline void machine_from_regs(struct machine *m, const struct seep_regs *r)
 {
 	m->reg[REG_SP] = r->sp;
+	m->reg[REG_FP] = machine_frame_pointer(r);
 #if defined(__x86_64__)
-	m->reg[REG_FP] = r->rbp;
 	m->reg[3] = r->rbx;
 	m->reg[12] = r->r12;
 	m->reg[13] = r->r13;
 	m->reg[14] = r->r14;
 	m->reg[15] = r->r15;
 #else
-	m->reg[REG_FP] = r->fp;
 	for (int i = 0; i < 10; i++)
 		m->reg[REG_X19 + i] = r->x[i];
 #endif

@@ -510,23 +510,33 @@ static void end(struct walker *w, struct seep_walk_thread *thread, struct seep_w
 	lastwalk_end(w->last, thread, out);
 }
 
-void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, struct seep_walk *out)
+static __attribute__((noinline)) void walk_from(const struct seep_regs *regs, struct seep_walk_thread *thread,
+                                                struct lastwalk *last, struct seep_walk *out)
 {
 	enum outcome outcome;
 	struct walker w;
 
 	out->nr = 0;
-	out->flags = 0;
-	out->module_lost = false;
 	begin(&w, regs, thread);
-	w.last = lastwalk_begin(thread, regs, (uint64_t)(uintptr_t)&w);
-	w.frames = w.last ? lastwalk_frames(w.last) : out->frames;
+	w.last = last;
+	w.frames = last ? lastwalk_frames(last) : out->frames;
 	outcome = walk(&w, out, false);
 	if (outcome == REGISTER_MISSING)
 		outcome = walk_carrying_all(&w, regs, out);
 	if (outcome != ENDED)
 		out->flags |= SEEP_REC_STACK_CUT;
 	end(&w, thread, out);
+}
+
+void seep_unwind(const struct seep_regs *regs, struct seep_walk_thread *thread, struct seep_walk *out)
+{
+	struct lastwalk *last = lastwalk_begin(thread, (uint64_t)(uintptr_t)__builtin_frame_address(0));
+
+	out->flags = 0;
+	out->module_lost = false;
+	out->nr_misses = 0;
+	if (!last || !lastwalk_repeat(last, thread, regs, out))
+		walk_from(regs, thread, last, out);
 }
 
 bool unwind_climb(struct seep_regs *regs)
