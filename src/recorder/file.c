@@ -344,6 +344,9 @@ static bool reserve_and_map(long fd, const char *path, uint8_t *replace, struct 
 	result = sys_mmap(replace, n, PROT_READ | PROT_WRITE, MAP_SHARED | (replace ? MAP_FIXED : 0), fd);
 	if (sys_failed(result))
 		return fail(why, path, "cannot be mapped", result);
+	/* Only written, here and there: what a read ahead would bring is zeros that must be made. */
+	if (!replace)
+		(void)sys_madvise((void *)result, n, MADV_RANDOM);
 	seep.file = (uint8_t *)result;
 	return true;
 }
