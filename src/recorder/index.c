@@ -106,6 +106,8 @@ static uint32_t *find(uint32_t *line, const void *addr, uint32_t *slot)
 		if (!entry || (entry ^ fingerprint) >> SLOT_BITS)
 			continue;
 		*slot = (entry & ((1u << SLOT_BITS) - 1)) - 1;
+		/* It will be emptied in the file too. */
+		__builtin_prefetch(seep.file + seep_where(SEEP_REC_SEC_SAMPLES, *slot), 1);
 		if (*slot < seep.nr_samples_cap && load_relaxed(&seep.samples[*slot].addr) == (uint64_t)(uintptr_t)addr)
 			return &line[i];
 	}

@@ -162,15 +162,21 @@ static void double_period_if_full(void)
 }
 
 /*
- * One sample in 16 is timed, and one end of a sample in 16; the clock itself would be a good part of the cost in exact
- * mode. What took longer than OUTLIER_NS was interrupted by the scheduler: that time is not ours.
+ * One sample in 16 is timed, and one end of a sample in 16; in exact mode one in 64, where there are many and the clock
+ * itself would be a good part of the cost. What took longer than OUTLIER_NS was interrupted by the scheduler: that time
+ * is not ours.
  */
 #define OUTLIER_NS 64000u
 #define EVERY 16u
+#define EVERY_EXACT 64u
 
 static uint64_t cost_begin(uint32_t *tick)
 {
-	return (*tick)++ % EVERY ? 0 : seep_clock_ns(1);
+	uint32_t i = (*tick)++;
+
+	if (likely(i % EVERY) || (i % EVERY_EXACT && load_relaxed(&seep.period) == 1))
+		return 0;
+	return seep_clock_ns(1);
 }
 
 static void cost_end(struct seep_cost *cost, uint64_t begin)
@@ -226,7 +232,9 @@ void seep_record(struct seep_block *b, const struct seep_regs *regs)
 	uint64_t float_state, begin, now;
 	int64_t bytes;
 
-	seep_index_prefetch(b->addr); /* it comes while the stack is walked */
+	/* They come while the stack is walked. */
+	seep_index_prefetch(b->addr);
+	__builtin_prefetch(&seep_filter[seep_filter_slot(b->addr)]);
 	float_state = seep_float_enter_sums();
 	begin = cost_begin(&t->tick);
 	now = seep_now_us();
@@ -261,16 +269,22 @@ static void follow_control(void)
 	seep_float_leave(float_state);
 }
 
-bool seep_take(const void *addr, struct seep_block *out)
+/* What comes before everything else that is done to the live blocks. False: there are none. */
+static bool is_ready(void)
 {
-	const struct seep_rec_sample *s;
-	uint32_t *entry, slot;
-
 	if (!seep.index)
 		return false;
 	seep_fork_check();
 	if (unlikely(seep_control_has_changed()))
 		follow_control();
+	return true;
+}
+
+static bool take(const void *addr, struct seep_block *out)
+{
+	const struct seep_rec_sample *s;
+	uint32_t *entry, slot;
+
 	entry = seep_index_find(addr, &slot);
 	if (!entry)
 		return false;
@@ -297,9 +311,14 @@ bool seep_take(const void *addr, struct seep_block *out)
 	return true;
 }
 
-void seep_book_free(const struct seep_block *b)
+bool seep_take(const void *addr, struct seep_block *out)
 {
-	uint64_t float_state = seep_float_enter_sums(), now = seep_now_us();
+	return is_ready() && take(addr, out);
+}
+
+static void book_free(const struct seep_block *b, uint64_t now)
+{
+	uint64_t float_state = seep_float_enter_sums();
 	int64_t bytes;
 
 	bytes = seep_stack_book(b->stack, b, true, now);
@@ -309,15 +328,26 @@ void seep_book_free(const struct seep_block *b)
 	seep_float_leave(float_state);
 }
 
+void seep_book_free(const struct seep_block *b)
+{
+	book_free(b, seep_now_us());
+}
+
+/* The index and what most allocators read first come from far: the clock is read meanwhile. */
 void seep_forget(const void *addr)
 {
-	uint64_t begin = cost_begin(&seep_self.free_tick);
 	struct seep_block b;
+	uint64_t begin, now;
 
-	__builtin_prefetch((const char *)addr - 16); /* what most allocators read first when they get it back */
-	if (!seep_take(addr, &b))
+	if (!is_ready()) /* before the clock, too: a forked child has one of its own */
 		return;
-	seep_book_free(&b);
+	seep_index_prefetch(addr);
+	__builtin_prefetch((const char *)addr - 16);
+	begin = cost_begin(&seep_self.free_tick);
+	now = seep_now_us();
+	if (!take(addr, &b))
+		return;
+	book_free(&b, now);
 	cost_end(&seep.costs[1], begin);
 }
 

@@ -520,7 +520,8 @@ int64_t seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free
 		if (b->period > 1)
 			bytes = (int64_t)((double)b->size / seep_probability(b->size, b->period) + 0.5);
 	}
-	if (seep.is_mirrored)
+	/* Written when it changes only: other threads read its line, which has the control word, at every event. */
+	if (seep.is_mirrored && load_relaxed(&seep_words()->heartbeat_us) != now_us)
 		store_relaxed(&seep_words()->heartbeat_us, now_us);
 	return bytes;
 }
