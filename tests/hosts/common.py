@@ -3,11 +3,11 @@
 A script NAME.py here defines `work(trial)`, which starts the program, lets it work, stops it, and returns what must be
 equal in every run as a dict {what: value}; it ends in `main(…)`. Its command line:
 
-    NAME.py SEEP LIBSEEP.SO [--whole] [--row FILE] [--keep] [--only=RUN]
+    NAME.py SEEP LIBSEEP.SO [--whole [--part]] [--row FILE] [--keep] [--only=RUN]
 
 The short form makes the runs "plain", "512K" (with mmap=on, the default) and "period 1"; --whole also "512K, mmap=off",
-with more work. After each recorded run every recording must open (`seep info`, `seep top`) and be whole, and something
-must have been recorded, unless the host declares why nothing can be. Exit 0, 1, or 77: not run, with the reason in the
+with more work; --part only some of that, where a host says what. After each recorded run every recording must open
+(`seep info`, `seep top`) and be whole, and something must have been recorded, unless the host declares why nothing can be. Exit 0, 1, or 77: not run, with the reason in the
 last line. --row writes the host's row of the table in docs/hosts.md as JSON.
 """
 import argparse
@@ -66,8 +66,8 @@ def version_of(*command):
 class Trial:
     """One run of the host: a scratch directory, an environment with or without the recorder, processes, their logs."""
 
-    def __init__(self, seep, library, scratch, name, options, size, is_whole):
-        self.seep, self.library, self.name, self.is_whole = seep, library, name, is_whole
+    def __init__(self, seep, library, scratch, name, options, size, is_whole, is_part=False):
+        self.seep, self.library, self.name, self.is_whole, self.is_part = seep, library, name, is_whole, is_part
         self.is_recorded = options is not None
         self.dir = os.path.join(scratch, re.sub(r"\W+", "-", name))
         self.recordings_dir = os.path.join(self.dir, "recordings")
@@ -186,6 +186,16 @@ class Trial:
             shutil.chown(self.path(name), user)
         return self.path(name)
 
+    def make_once(self, name, make):
+        """A directory that make() fills at length. In the short form only the plain run does: the others begin with a copy."""
+        kept = os.path.join(os.path.dirname(self.dir), "kept-" + name)
+        if self.is_whole or not os.path.exists(kept):
+            make()
+            if not self.is_whole:
+                subprocess.run(["cp", "-a", self.path(name), kept], check=True)
+        else:
+            subprocess.run(["cp", "-a", kept, self.path(name)], check=True)
+
     def log_file(self, name):
         """A file that a program logs to: it is searched for the recorder's complaints and shown when a run goes wrong."""
         self.logs.append(self.path(name))
@@ -249,11 +259,12 @@ class Trial:
 
 class Host:
     def __init__(self, work, name, version, compares, *, blind=None, user=None, note="", size="32M", complaints=(),
-                 has_sandboxed_children=False):
+                 has_sandboxed_children=False, part=""):
         """version: a function or a command; compares: words for the table; blind: words in which `seep info` says what it cannot see;
         user: must exist, for programs that refuse root; size: of recordings at period 1; complaints: lines of the
-        recorder that are right here."""
+        recorder that are right here; part: words for what --part runs of the whole form."""
         self.work, self.name, self.version, self.compares = work, name, version, compares
+        self.part = part
         self.has_sandboxed_children = has_sandboxed_children  # forked behind a filter: counted, and not recorded
         self.blind, self.user, self.note, self.size, self.complaints = blind, user, note, size, complaints
 
@@ -333,7 +344,7 @@ def run_all(host, args, scratch, row):
     for name, (options, is_short) in RUNS.items():
         if not (args.whole or is_short) or (args.only and name not in ("plain", args.only)):
             continue
-        trial = Trial(args.seep, args.library, scratch, name, options, host.size, args.whole)
+        trial = Trial(args.seep, args.library, scratch, name, options, host.size, args.whole, args.part)
         begun, begun_cpu = time.monotonic(), cpu_seconds()
         try:
             result, (nr_recordings, nr_samples) = host.run_once(trial)
@@ -368,6 +379,7 @@ def main(work, name, version, compares, **more):
     p.add_argument("seep")
     p.add_argument("library")
     p.add_argument("--whole", action="store_true")
+    p.add_argument("--part", action="store_true", help="only a part of the whole form; the row says which")
     p.add_argument("--row")
     p.add_argument("--keep", action="store_true", help="leaves the scratch directory")
     p.add_argument("--only", help="plain and one other run")
@@ -375,7 +387,10 @@ def main(work, name, version, compares, **more):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # who ran too long cleans up as well
     args.seep, args.library = os.path.abspath(args.seep), os.path.abspath(args.library)
     host = Host(work, name, version, compares, **more)
-    row = {"host": name, "version": "", "compared": compares, "runs": {}, "note": host.note, "skipped": ""}
+    if args.part and not (host.part and args.whole):
+        p.error("--part: only with --whole, and not of every host")
+    note = "; ".join(filter(None, [f"only a part was run: {host.part}" if args.part else "", host.note]))
+    row = {"host": name, "version": "", "compared": compares, "runs": {}, "note": note, "skipped": ""}
     scratch = tempfile.mkdtemp(prefix="seep-host-")
     os.chmod(scratch, 0o755)
     try:

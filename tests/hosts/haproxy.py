@@ -55,10 +55,10 @@ def work(trial):
     trial.wait_port(port, server)
     paths = [("/small/1", {}), ("/lua", {}), ("/behind/1", {}), ("/lua", {"Accept-Encoding": "gzip"})]
     before = [web.get(port, path, headers) for path, headers in paths]
-    loads = [web.Load(trial, f"http://127.0.0.1:{port}{path}", trial.amount(2, 8), may_close=trial.amount(1, 3))
+    loads = [web.Load(trial, f"http://127.0.0.1:{port}{path}", trial.amount(1, 8), may_close=trial.amount(1, 3))
              for path in ("/small/2", "/lua")]
     for nr in range(trial.amount(1, 3)):
-        time.sleep(1)
+        time.sleep(trial.amount(0.3, 1))
         server.send_signal(signal.SIGUSR2)
         trial.wait(lambda: trial.read(server.log).count("Loading success") == nr + 2, "the reload is done", server)
     trial.look()

@@ -64,7 +64,7 @@ def work(trial):
     trial.wait_port(port, server)
     paths = ["/a", "/direct/1", "/b"]
     before = [web.get(port, p) for p in paths]
-    loads = [web.Load(trial, f"http://127.0.0.1:{port}{p}", trial.amount(2, 8), connections=8) for p in ("/x", "/direct/2")]
+    loads = [web.Load(trial, f"http://127.0.0.1:{port}{p}", trial.amount(1, 8), connections=8) for p in ("/x", "/direct/2")]
     ended = [load.end() for load in loads]
     trial.look()
     after = [web.get(port, p) for p in paths]

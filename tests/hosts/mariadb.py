@@ -41,11 +41,14 @@ def state(trial):
 def work(trial):
     owner = "mysql" if os.getuid() == 0 else None
     trial.make_dir(".", owner)
-    trial.make_dir("data", owner)
     trial.make_dir("tmp", owner)
     user = ["--user=mysql"] if owner else []
-    trial.run("mariadb-install-db", "--no-defaults", *user, "--datadir=" + trial.path("data"), "--auth-root-authentication-method=normal",
-              "--skip-test-db")
+
+    def install():
+        trial.make_dir("data", owner)
+        trial.run("mariadb-install-db", "--no-defaults", *user, "--datadir=" + trial.path("data"),
+                  "--auth-root-authentication-method=normal", "--skip-test-db")
+    trial.make_once("data", install)
     server = start(trial)
     client(trial, TABLES.format(nr=trial.amount(3000, 40000)))
     trial.run("mariadb-slap", "--no-defaults", "-S", trial.path("m.sock"), "-u", "root", "--create-schema=slap", "--delimiter=;",

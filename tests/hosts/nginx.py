@@ -44,10 +44,10 @@ def work(trial):
              ("/missing", {})]
     before = [web.get(port, path, headers) for path, headers in paths]
     nr_reloads = trial.amount(1, 4)
-    loads = [web.Load(trial, f"http://127.0.0.1:{port}{path}", trial.amount(2, 8), may_close=nr_reloads)
+    loads = [web.Load(trial, f"http://127.0.0.1:{port}{path}", trial.amount(1, 8), may_close=nr_reloads)
              for path in ("/small.html", "/front/large.txt")]
     for _ in range(nr_reloads):
-        time.sleep(1)
+        time.sleep(trial.amount(0.3, 1))
         server.send_signal(signal.SIGHUP)
     trial.look()
     ended = [load.end() for load in loads]

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from common import Wrong, main, version_of
+from common import Wrong, find, main, version_of
 
 USER = "postgres"
 SETTINGS = """
@@ -34,8 +34,15 @@ QUERIES = {
 DATA = ("accounts", "tellers", "branches", "history")
 
 
-def query(trial, text, expect=0, **more):
-    done = trial.run("psql", "-h", trial.dir, "-X", "-A", "-t", "-d", "postgres", "-c", text, user=USER, expect=expect, **more)
+def program(name):
+    """Beside the server: the one in the path is a Perl script that starts it."""
+    return os.path.join(os.path.dirname(os.path.realpath(find("postgres"))), name)
+
+
+def query(trial, *texts, expect=0, **more):
+    commands = [word for text in texts for word in ("-c", text)]
+    done = trial.run(program("psql"), "-h", trial.dir, "-X", "-A", "-t", "-q", "-d", "postgres", *commands, user=USER, expect=expect,
+                     **more)
     return done.stdout.strip()
 
 
@@ -46,13 +53,16 @@ def start(trial):
 
 
 def ask(trial, names):
-    return {name: query(trial, QUERIES[name], recorded=name in DATA) for name in names}
+    """The data by one recorded client, the others by one each."""
+    lines = query(trial, *(QUERIES[name] for name in DATA)).splitlines()
+    return {**dict(zip(DATA, lines, strict=True)),
+            **{name: query(trial, QUERIES[name], recorded=False) for name in names if name not in DATA}}
 
 
 def kill_backend(trial, server):
     """The postmaster ends all others and starts anew when one is killed."""
     text = "select pg_sleep(600)"
-    sleeper = trial.start("psql", "-h", trial.dir, "-X", "-d", "postgres", "-c", text, user=USER, recorded=False)
+    sleeper = trial.start(program("psql"), "-h", trial.dir, "-X", "-d", "postgres", "-c", text, user=USER, recorded=False)
     find_it = f"select pid from pg_stat_activity where query = '{text}'"
     trial.wait(lambda: query(trial, find_it, recorded=False), "the backend sleeps")
     os.kill(int(query(trial, find_it, recorded=False)), signal.SIGKILL)
@@ -70,11 +80,12 @@ def crash(trial, server):
 
 def work(trial):
     trial.make_dir(".", USER)
-    trial.run("initdb", "-D", trial.path("data"), "-A", "trust", "--no-locale", "-N", "-E", "UTF8", user=USER)
+    trial.make_once("data", lambda: trial.run(
+        "initdb", "-D", trial.path("data"), "-A", "trust", "--no-locale", "-N", "-E", "UTF8", user=USER))
     with open(trial.path("data", "postgresql.conf"), "a", encoding="utf-8") as f:
         f.write(SETTINGS.format(dir=trial.dir))
     server = start(trial)
-    bench = ("pgbench", "-h", trial.dir, "postgres")
+    bench = (program("pgbench"), "-h", trial.dir, "postgres")
     trial.run(*bench, "-i", "-q", "-s", str(trial.amount(1, 5)), user=USER)
     clients, transactions = trial.amount((3, 100), (8, 1500))
     said = trial.run(*bench, "-c", str(clients), "-j", "2", "-t", str(transactions), "--random-seed=7", user=USER).stdout

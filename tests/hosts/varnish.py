@@ -37,8 +37,8 @@ def work(trial):
         # A page that Varnish makes itself holds the number of the request.
         return [web.get(port, path, headers)[:1 if path == "/made" else 2] for path, headers in paths]
     before = answers()
-    loads = [web.Load(trial, f"http://127.0.0.1:{port}{path}", trial.amount(2, 8)) for path in ("/one", "/two")]
-    time.sleep(1)
+    loads = [web.Load(trial, f"http://127.0.0.1:{port}{path}", trial.amount(1, 8)) for path in ("/one", "/two")]
+    time.sleep(trial.amount(0.3, 1))
     trial.run("varnishadm", "-n", trial.path("state"), "-t", "60", "vcl.load", "again", vcl)
     admin(trial, "vcl.use", "again")
     trial.look()
