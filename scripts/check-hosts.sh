@@ -1,7 +1,8 @@
 #!/bin/sh
-# check-hosts.sh [--docs=docs/hosts.md] [NAME…]: other people's programs, each with and without the recorder, in their whole
+# check-hosts.sh [--docs=docs/hosts.md] [--part] [NAME…]: other people's programs, each with and without the recorder, in their whole
 # form; all without a name. Installs what they need first. Writes build-hosts/hosts/hosts.md, a table; --docs puts its rows into
-# that page. The last line counts: "N passed, N failed, N skipped". Exit 1 when anything failed.
+# that page; --part runs less of hosts that say what (cpython). The last line counts: "N passed, N failed, N skipped". Exit 1
+# when anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 4
 scripts/setup.sh build hosts || exit

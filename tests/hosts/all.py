@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""all.py SEEP LIBSEEP.SO OUT [--docs=FILE] [NAME…]: every host in its whole form, one after the other; prints what each prints.
+"""all.py SEEP LIBSEEP.SO OUT [--docs=FILE] [--part] [NAME…]: every host in its whole form, one after the other; prints what each prints.
 
 Writes OUT/hosts.md, a table of all hosts that were ever run to OUT; --docs puts these rows into the table of FILE, and leaves
-its others as they are. The last line is "N passed, N failed, N skipped"; exit 1 when one failed or none passed.
+its others as they are. --part is given to the hosts. The last line is "N passed, N failed, N skipped"; exit 1 when one failed or none passed.
 """
 import glob
 import json
@@ -60,7 +60,8 @@ def put_into(docs, lines):
 
 def main(seep, library, out, *chosen):
     docs = [word[7:] for word in chosen if word.startswith("--docs=")]
-    chosen = [word for word in chosen if not word.startswith("--docs=")]
+    part = [word for word in chosen if word == "--part"]
+    chosen = [word for word in chosen if not word.startswith("--")]
     os.makedirs(out, exist_ok=True)
     counts = {0: 0, 77: 0}
     nr_failed = 0
@@ -69,7 +70,7 @@ def main(seep, library, out, *chosen):
         if os.path.exists(row):
             os.unlink(row)
         print(f"== {name}", flush=True)
-        done = subprocess.run([sys.executable, os.path.join(HERE, name + ".py"), seep, library, "--whole", "--row", row])
+        done = subprocess.run([sys.executable, os.path.join(HERE, name + ".py"), seep, library, "--whole", *part, "--row", row])
         if done.returncode in counts:
             counts[done.returncode] += 1
         else:

@@ -1,15 +1,27 @@
 #!/usr/bin/env python3
 """CPython's own test suite, as Debian packages it: each test ends as it does without the recorder.
 
-The whole form runs all of it. Some tests depend on the machine's load: those that ended otherwise are run again alone, at
-most twice, and what they do then counts.
+The whole form runs all of it, which takes hours; with --part the tests named in PART. Some tests depend on the
+machine's load: those that ended otherwise are run again alone, at most twice, and what they do then counts.
 """
 import os
 import re
 
 from common import Absent, Wrong, find, main
 
-PYTHON = "python3.11"
+PYTHON = "/usr/bin/python3.11"  # whose tests are in its package; not another in the path
+# Quick ones that take much memory, start children or threads, or load extensions.
+PART = """
+__all__ abc argparse array ast atexit base64 binascii bisect bufio builtin bytes bz2 cmath code codecs
+collections compile complex configparser contextlib copy coroutines cprofile csv ctypes dataclasses dbm deque
+descr dict difflib dis enum exceptions fcntl file fileio float fork1 format frame fstring functools gc
+generators glob grammar gzip hash hashlib heapq hmac html int interpreters json list locale long marshal math
+memoryio memoryview minidom mmap ntpath operator ordered_dict os pathlib pickletools plistlib popen posix
+posixpath pprint pty pyexpat queue random range re resource sax select set shelve shutil site sort stat string
+struct subprocess super syntax sys sys_settrace tempfile thread threadedtempfile threading_local time timeit
+traceback tracemalloc tuple types typing unicode unicodedata urllib urlparse uuid warnings weakref weakset
+xml_etree xml_etree_c zipimport zlib
+""".split()
 SHORT = ["test_dict", "test_struct", "test_fork1", "test_thread"]
 ENDS = re.compile(r"^\S+ .*?\[ *\d+/\d+(?:/\d+)?\] (test[\w.]+) (passed|failed|skipped|crashed|timed out|interrupted|worker)", re.M)
 OVERALL = re.compile(r"^(\d+ tests? (?:OK|failed|skipped).*)$", re.M)
@@ -32,7 +44,7 @@ def work(trial):
     if not trial.is_whole:
         return run(trial, ["-j1"], SHORT, 120)
     jobs = "-j2"
-    ends = run(trial, [jobs], [], 5400)
+    ends = run(trial, [jobs], ["test_" + name for name in PART] if trial.is_part else [], 5400)
     if not trial.is_recorded:
         PLAIN.update(ends)
         return ends
@@ -52,4 +64,5 @@ def version():
 
 
 if __name__ == "__main__":
-    main(work, "CPython's test suite", version, "how each test ended", size="16M")
+    main(work, "CPython's test suite", version, "how each test ended", size="16M",
+         part=f"{len(PART)} tests (PART in cpython.py)")
