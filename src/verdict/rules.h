@@ -78,6 +78,9 @@
 #define RULE_SLACK_SHARE 0.4
 /* Used share of a limit from which the limit is the cause of trouble. */
 #define RULE_LIMIT_SHARE 0.9
+/* Growth after this share of the life, by more than this share of what is there, goes on to the end. */
+#define RULE_LATE 0.8
+#define RULE_LATE_GROWTH 0.03
 /* A recording shorter than this, in seconds, is judged as far as possible but says so. */
 #define RULE_SHORT_S 3.0
 

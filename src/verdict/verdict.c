@@ -5,6 +5,7 @@
 
 #include "verdict/around.h"
 #include "verdict/blame.h"
+#include "verdict/course.h"
 #include "verdict/site.h"
 
 #define MAX_REASONS 16
@@ -249,12 +250,36 @@ static bool judge_slack(struct judge *j)
 
 /* ---- honest words ---- */
 
+/*
+ * Growth that goes on to the end: then nobody knows where it would have ended, and use cannot be called honest. What
+ * the OOM killer ended had been held up at its limit before, so there the end of the life does not count.
+ */
+static bool grows_to_the_end(const struct judge *j)
+{
+	const struct site *s = &j->heap;
+	double growth = s->inuse_bytes - site_inuse_at(s, 0.5), late = s->inuse_bytes - site_inuse_at(s, RULE_LATE);
+	double rss = j->around.rss_anon.now, rss_late = rss - course_rss_anon(j->e, RULE_LATE);
+
+	if (!s->has_history || growth < 2 * site_change_stderr(s, 0.5) || growth < RULE_FLAT_SHARE * s->inuse_bytes)
+		return false;
+	if (j->e->end == SEEP_END_OOM)
+		return true;
+	if (s->follows_rss && !isnan(rss_late))
+		return rss_late > RULE_LATE_GROWTH * rss;
+	return late > 2 * site_change_stderr(s, RULE_LATE) && late > RULE_LATE_GROWTH * s->inuse_bytes;
+}
+
 static bool judge_limit(struct judge *j)
 {
 	if (!j->around.is_near_limit || j->heap.pattern == SEEP_PATTERN_RISING || j->heap.pattern == SEEP_PATTERN_FEW ||
 	    site_is_leak(&j->heap))
 		return false;
-	decide(j, SEEP_VERDICT_LIMIT, SEEP_CONFIDENCE_MEDIUM, SEEP_NEXT_RAISE_LIMIT);
+	if (grows_to_the_end(j)) {
+		decide(j, SEEP_VERDICT_GROWING, SEEP_CONFIDENCE_LOW, SEEP_NEXT_RECORD_LONGER);
+		j->v->growth_bytes_per_s = (j->heap.inuse_bytes - site_inuse_at(&j->heap, 0.5)) / (j->life_s / 2);
+	} else {
+		decide(j, SEEP_VERDICT_LIMIT, SEEP_CONFIDENCE_MEDIUM, SEEP_NEXT_RAISE_LIMIT);
+	}
 	if (j->e->end == SEEP_END_OOM)
 		say(j, SEEP_REASON_OOM, SEEP_NO_SUSPECT, 1, NAN);
 	say(j, SEEP_REASON_LIMIT, SEEP_NO_SUSPECT, j->around.usage.peak, j->around.limit_bytes);

@@ -440,6 +440,34 @@ static void make_few(struct sim *s)
 	sim_flow(s, heap(s, "add", NULL, NULL), 50e3, 0.4e6, 0, 15, 1e9);
 }
 
+/* The system's view of a process at its limit, which the OOM killer ends. */
+static void sim_out_of_memory(struct sim *s)
+{
+	sim_system(s, 0, 0, 0);
+	for (size_t i = 0; i < s->e.nr_system; i++) {
+		s->system[i].cgroup_usage = s->system[i].rss;
+		s->system[i].cgroup_limit = s->system[s->e.nr_system - 1].rss * 1.02;
+	}
+	s->e.end = SEEP_END_OOM;
+}
+
+/* Half of it in the first sixth; then slower and slower, as what is short of memory gets slow. */
+static void make_slowing(struct sim *s)
+{
+	size_t k = heap(s, "remember", NULL, NULL);
+
+	sim_flow(s, k, 1500, 26e6, 0, 2.5, 1e9);
+	sim_flow(s, k, 1500, 8e6, 2.5, 8, 1e9);
+	sim_flow(s, k, 1500, 3.9e6, 8, 15, 1e9);
+	sim_out_of_memory(s);
+}
+
+static void make_at_its_limit(struct sim *s)
+{
+	sim_flow(s, heap(s, "load_table", NULL, NULL), 5000, 15e6, 0, 3, 1e9);
+	sim_out_of_memory(s);
+}
+
 static void names_of_wrappers(void)
 {
 	static const char *const yes[] = { "xmalloc",
@@ -526,6 +554,10 @@ int main(void)
 	expect("memory that no hook sees is off-heap", make_off_heap, SEEP_VERDICT_OFF_HEAP, NULL);
 	expect("freed memory that stays resident is fragmentation", make_fragmented, SEEP_VERDICT_FRAGMENTATION, NULL);
 	expect("a dozen samples are no leak", make_few, SEEP_VERDICT_GROWING, NULL);
+	expect("use that still grew when it was killed is not called honest", make_slowing, SEEP_VERDICT_GROWING,
+	       "remember");
+	expect("use that had settled is, and its limit is too low", make_at_its_limit, SEEP_VERDICT_LIMIT,
+	       "load_table");
 	names_of_wrappers();
 	says_what_it_cannot_tell();
 	empty_evidence_is_unknown();
