@@ -11,9 +11,11 @@ import argparse
 import glob
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 LIMIT = "48M"
 FUNCTION = "remember_order"
@@ -29,6 +31,21 @@ class Cgroup:
     def write(self, name, text):
         with open(os.path.join(self.path, name), "w", encoding="ascii") as f:
             f.write(text)
+
+    def remove(self):
+        """With what a storm may have left in it."""
+        for _ in range(200):
+            with open(os.path.join(self.path, "cgroup.procs"), encoding="ascii") as f:
+                for pid in f.read().split():
+                    try:
+                        os.kill(int(pid), signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+            try:
+                os.rmdir(self.path)
+                return
+            except OSError:
+                time.sleep(0.05)
 
     @classmethod
     def make(cls, name):
@@ -82,7 +99,7 @@ def kill_one(args, number):
             found, info = own[0]
             top, why = ask(args, "top", "--json", found), ask(args, "why", "--json", found)
     finally:
-        os.rmdir(group.path)
+        group.remove()
     rows, suspects = top.get("rows", []), why.get("suspects", [])
     ended = info.get("ended", info.get("error"))
     return (json.dumps(ended), rows[0]["function"] if rows else "", why.get("verdict", why.get("error")),
