@@ -7,10 +7,6 @@
 
 #include "recorder/arena.h"
 #include "recorder/recorder.h"
-#include "recorder/text.h"
-
-#define CONTROL_SERIAL_SHIFT 48
-#define CONTROL_SERIAL (0x7full << CONTROL_SERIAL_SHIFT)
 
 /* What is exported; the header's wrappers have the same names for the compiler, not for the assembler. */
 SEEP_EXPORT void seep_api_on(void) __asm__("seep_on");
@@ -34,14 +30,12 @@ static bool is_ready(void)
 
 static void change_control(uint64_t clear, uint64_t set)
 {
-	uint64_t *word, old, new;
+	uint64_t *word = &seep_words()->control, old = load_relaxed(word), new;
 
-	word = &seep_words()->control;
-	old = load_relaxed(word);
 	do {
-		uint64_t serial = (old + (1ull << CONTROL_SERIAL_SHIFT)) & CONTROL_SERIAL;
+		uint64_t serial = (old + SEEP_REC_CONTROL_SERIAL) & SEEP_REC_CONTROL_SERIAL_MASK;
 
-		new = (old & ~(clear | CONTROL_SERIAL)) | set | serial;
+		new = (old & ~(clear | SEEP_REC_CONTROL_SERIAL_MASK)) | set | serial;
 	} while (!cas(word, &old, new));
 	seep_control_obey();
 }
@@ -75,12 +69,9 @@ int seep_api_period_set(uint64_t period)
 
 int seep_api_mark(const char *name)
 {
-	char kept[sizeof(((struct seep_rec_mark *)0)->name)];
-
 	if (!name || !*name || !is_ready())
 		return -1;
-	text_name(kept, sizeof(kept), name);
-	seep_mark_now(kept);
+	seep_mark_now(name);
 	return 0;
 }
 

@@ -206,16 +206,6 @@ static void header_exe_build_id(struct seep_rec_header *h)
  */
 static char program_name[64];
 
-static const char *base_of(const char *path)
-{
-	const char *base = path;
-
-	for (const char *c = path; *c; c++)
-		if (*c == '/')
-			base = c + 1;
-	return base;
-}
-
 void seep_file_name_program(void)
 {
 	static char exe[512];
@@ -226,7 +216,7 @@ void seep_file_name_program(void)
 	exe[sys_failed(n) ? 0 : n] = 0;
 	if (!started_as || text_starts(started_as, "/dev/fd/") || text_starts(started_as, "/proc/"))
 		started_as = exe;
-	text_add(&out, *base_of(started_as) ? base_of(started_as) : "unknown");
+	text_add(&out, *text_base(started_as) ? text_base(started_as) : "unknown");
 	for (char *c = program_name; *c; c++)
 		if (*c <= ' ' || *c == 127)
 			*c = '_';

@@ -124,11 +124,8 @@ static const struct link_map *first_object(void)
 
 static bool is_c_library(const char *path)
 {
-	const char *base = path;
+	const char *base = text_base(path);
 
-	for (const char *c = path; *c; c++)
-		if (*c == '/')
-			base = c + 1;
 	return text_starts(base, "libc.so.6") || text_starts(base, "libc-2.") || text_starts(base, "ld-musl-") ||
 	       text_starts(base, "libc.musl-") || text_equal(base, "libc.so");
 }

@@ -15,7 +15,6 @@
 #include "recorder/text.h"
 
 #define MARK_SHIFT 32
-#define MARK_COUNT_BITS 8
 #define PEAK_BITS 0xffffffffull
 #define NEXT_PEAK 2u
 
@@ -116,9 +115,9 @@ static void snap_save(uint32_t stack)
 	if (was == era || !cas(&seep.truths[stack].era, &was, era))
 		return;
 	if (is_peak)
-		snap_write(2 * stack + OF_PEAK, (era & PEAK_BITS) >> 1, &now);
+		snap_write(2 * stack + OF_PEAK, SEEP_REC_PEAK_NUMBER(era & PEAK_BITS), &now);
 	if (is_mark)
-		snap_write(2 * stack + OF_MARK, era >> (MARK_SHIFT + MARK_COUNT_BITS), &now);
+		snap_write(2 * stack + OF_MARK, SEEP_REC_MARK_NUMBER(era >> MARK_SHIFT), &now);
 }
 
 /* Frees come here with the program's floating-point state. */
@@ -146,14 +145,14 @@ static void begin_mark(uint32_t count, bool is_asked)
 	uint64_t era = load_relaxed(&seep.era), next;
 
 	do {
-		uint64_t mark = era >> MARK_SHIFT, nr = (mark >> MARK_COUNT_BITS) + 1;
+		uint64_t mark = era >> MARK_SHIFT, nr = SEEP_REC_MARK_NUMBER(mark) + 1;
 
 		if (!is_asked)
-			count = (uint32_t)(mark & 0xff);
-		else if ((mark & 0xff) == count)
+			count = SEEP_REC_MARK_COUNT(mark);
+		else if (SEEP_REC_MARK_COUNT(mark) == count)
 			return;
 		/* 24 bits of number; 0 is "no mark yet", also when it comes round. */
-		mark = ((nr & 0xffffff ? nr : 1) << MARK_COUNT_BITS | count) & PEAK_BITS;
+		mark = ((nr & 0xffffff ? nr : 1) << SEEP_REC_MARK_COUNT_BITS | count) & PEAK_BITS;
 		next = (era & PEAK_BITS) | mark << MARK_SHIFT;
 	} while (!cas(&seep.era, &era, next));
 	show();

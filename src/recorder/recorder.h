@@ -427,6 +427,8 @@ void seep_control_follow(void);
 void seep_control_obey(void);
 /* 1 − e^(−size/period); 1 at period 1. */
 double seep_probability(uint64_t size, uint64_t period);
+/* Bytes that a sampled block stands for. */
+uint64_t seep_weighted(uint64_t size, uint64_t period);
 uint64_t seep_now_us(void);
 void seep_clock_init(void);
 uint64_t seep_clock_ns(int clock_id);

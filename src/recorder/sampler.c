@@ -146,6 +146,11 @@ double seep_probability(uint64_t size, uint64_t period)
 	return 1 - sum * r;
 }
 
+uint64_t seep_weighted(uint64_t size, uint64_t period)
+{
+	return (uint64_t)((double)size / seep_probability(size, period) + 0.5);
+}
+
 static uint64_t random_u64(struct seep_thread *t)
 {
 	/* xorshift128+: Vigna, "Further scramblings of Marsaglia's xorshift generators", 2014. */

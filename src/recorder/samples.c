@@ -91,12 +91,11 @@ static uint32_t slot_fill(const struct seep_block *b)
 static void lose(const struct seep_block *b)
 {
 	uint64_t float_state = seep_float_enter();
-	double p = seep_probability(b->size, b->period);
 
 	seep_reason(SEEP_REC_WHY_SAMPLES_FULL);
 	seep_stack_lose(b);
 	seep_lost(SEEP_REC_LOST_SAMPLES, 1);
-	seep_lost(SEEP_REC_LOST_SAMPLES_WEIGHT, (uint64_t)((double)b->size / p + 0.5));
+	seep_lost(SEEP_REC_LOST_SAMPLES_WEIGHT, seep_weighted(b->size, b->period));
 	seep_float_leave(float_state);
 }
 
@@ -109,7 +108,7 @@ static void tell_alloc(const struct seep_block *b)
 		return;
 	if (b->period > 1) {
 		float_state = seep_float_enter();
-		weighted = (uint64_t)((double)b->size / seep_probability(b->size, b->period) + 0.5);
+		weighted = seep_weighted(b->size, b->period);
 		seep_float_leave(float_state);
 	}
 	SEEP_PROBE3("otel_memory", "alloc", b->addr, b->size, weighted);

@@ -425,15 +425,17 @@ static bool is_overtaken(const struct seep_stack_truth *t, uint32_t wrote)
 	return (int32_t)(load_relaxed(&t->sums.seq) - wrote) >= 0;
 }
 
-static void write_again(uint32_t stack)
+/* Adds the side to the sums and writes them. False: a holder was told to. */
+static bool settle(uint32_t stack)
 {
 	struct seep_stack_truth *t = &seep.truths[stack];
 	uint32_t mine;
 
 	if (!seep_lock_or_tell(&t->lock, &mine))
-		return;
+		return false;
 	take_side(t);
 	write_and_unlock(stack, mine);
+	return true;
 }
 
 static void write_for_holder(uint32_t stack, const struct event *e)
@@ -456,24 +458,24 @@ static void write_for_holder(uint32_t stack, const struct event *e)
 		store_release(&t->helper, 0u);
 	}
 	if (is_spoilt)
-		write_again(stack);
+		(void)settle(stack);
+}
+
+static int64_t whole_bytes(const struct event *e)
+{
+	return (int64_t)(e->bytes + 0.5);
 }
 
 /* Somebody else is at the stack's sums. */
-static __attribute__((noinline)) void book_aside(uint32_t stack, const struct seep_block *b, bool is_free,
-                                                 uint64_t now_us)
+static __attribute__((noinline)) int64_t book_aside(uint32_t stack, const struct seep_block *b, bool is_free,
+                                                    uint64_t now_us)
 {
-	struct seep_stack_truth *t = &seep.truths[stack];
 	struct event e = event_of(b, is_free, now_us);
-	uint32_t mine;
 
-	add_to_side(&t->side, &e); /* before telling, so that it is there when the holder looks */
-	if (seep_lock_or_tell(&t->lock, &mine)) {
-		take_side(t);
-		write_and_unlock(stack, mine);
-	} else {
+	add_to_side(&seep.truths[stack].side, &e); /* before telling, so that it is there when the holder looks */
+	if (!settle(stack))
 		write_for_holder(stack, &e);
-	}
+	return whole_bytes(&e);
 }
 
 /* What a block of exact mode adds; all other fields of an event are 0 then. */
@@ -497,7 +499,7 @@ static int64_t add_estimate(struct seep_stack_truth *t, const struct seep_block 
 	struct event e = event_of(b, is_free, now_us);
 
 	add_to_sums(t, &e);
-	return (int64_t)(e.bytes + 0.5);
+	return whole_bytes(&e);
 }
 
 int64_t seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free, uint64_t now_us)
@@ -516,9 +518,7 @@ int64_t seep_stack_book(uint32_t stack, const struct seep_block *b, bool is_free
 			bytes = add_estimate(t, b, is_free, now_us);
 		write_and_unlock(stack, mine);
 	} else {
-		book_aside(stack, b, is_free, now_us);
-		if (b->period > 1)
-			bytes = (int64_t)((double)b->size / seep_probability(b->size, b->period) + 0.5);
+		bytes = book_aside(stack, b, is_free, now_us);
 	}
 	/* Written when it changes only: other threads read its line, which has the control word, at every event. */
 	if (seep.is_mirrored && load_relaxed(&seep_words()->heartbeat_us) != now_us)
@@ -561,14 +561,11 @@ void seep_stacks_mirror_all(void)
 	uint32_t nr = load_acquire(&seep.nr_stacks);
 
 	for (uint32_t i = 0; i < nr; i++) {
-		struct seep_stack_truth *t = &seep.truths[i];
-		uint32_t mine;
+		const struct seep_stack_truth *t = &seep.truths[i];
 
 		stack_mirror(i);
-		if ((t->sums.nr_alloc || t->side.nr_alloc) && seep_lock_or_tell(&t->lock, &mine)) {
-			take_side(t);
-			write_and_unlock(i, mine);
-		}
+		if (t->sums.nr_alloc || t->side.nr_alloc)
+			(void)settle(i);
 		if (seep.is_mirrored && seep.histories[i].interval_us)
 			seep_mirror(seep_where(SEEP_REC_SEC_HISTORY, i), &seep.histories[i], sizeof(seep.histories[i]));
 		if (seep.trails[i].tick_s)

@@ -250,11 +250,8 @@ SEEP_EXPORT const char *__asan_default_options(void)
  */
 static const char *sanitizer_behind(void)
 {
-	const char *base = seep_allocator_path;
+	const char *base = text_base(seep_allocator_path);
 
-	for (const char *c = base; *c; c++)
-		if (*c == '/')
-			base = c + 1;
 	if (seep_malloc_is_taken)
 		return NULL;
 	if (text_starts(base, "libasan.so") || text_starts(base, "libclang_rt.asan"))

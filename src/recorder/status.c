@@ -123,7 +123,7 @@ static void ring_add(uint64_t now_us, bool is_last)
 	/* The start is of the highest level, the end of the lowest: nothing comes after it. */
 	ring_put(is_last                 ? 0
 	         : seep.ring_due_us == 0 ? SEEP_REC_TRAIL_LEVELS - 1
-	                                 : seep_trail_level(seep.ring_tick, tick),
+	                                 : seep_rec_level_of_ticks(seep.ring_tick, tick),
 	         &entry);
 	seep.ring_tick = tick;
 	store_relaxed(&seep.ring_due_us, (tick + 1) * TICK_US);

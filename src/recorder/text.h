@@ -30,6 +30,17 @@ static inline bool text_equal(const char *a, const char *b)
 	return *a == *b;
 }
 
+/* What follows the last slash. */
+static inline const char *text_base(const char *path)
+{
+	const char *base = path;
+
+	for (const char *c = path; *c; c++)
+		if (*c == '/')
+			base = c + 1;
+	return base;
+}
+
 /* A name as it is kept: no control characters, cut between characters of UTF-8 to less than `cap` bytes, NULs behind.
  */
 static inline void text_name(char *out, size_t cap, const char *name)

@@ -9,23 +9,12 @@ static uint64_t ticks_of(uint64_t now_us, uint32_t tick_s)
 	return now_us / (tick_s * 1000000ull);
 }
 
-/* The newest tick up to `now` that point `i` is of; 0: there is none. */
-static uint64_t newest_tick(uint32_t i, uint64_t now)
-{
-	uint32_t level = i / 3 < TOP ? i / 3 : TOP, p = i - 3 * level;
-	uint64_t j = now >> 2 * level, want = level == TOP ? p : p + 1, round = level == TOP ? 3 : 4;
-
-	if (j < want)
-		return 0;
-	return (j - (j - want) % round) << 2 * level;
-}
-
 static void pass_until(struct seep_rec_trail *t, uint64_t tick, float before)
 {
 	if (tick <= t->last_tick)
 		return;
 	for (uint32_t i = 0; i < SEEP_REC_NR_TRAIL; i++)
-		if (newest_tick(i, tick) > t->last_tick)
+		if (seep_rec_tick_of_point(i, tick) > t->last_tick)
 			t->inuse_bytes[i] = before;
 	t->last_tick = tick;
 }
@@ -57,13 +46,4 @@ uint64_t seep_trail_advance(struct seep_rec_trail *t, uint64_t now_us, float bef
 	}
 	pass_until(t, ticks_of(now_us, t->tick_s), before);
 	return (t->last_tick + 1) * t->tick_s * 1000000ull;
-}
-
-uint32_t seep_trail_level(uint64_t last, uint64_t now)
-{
-	uint32_t level = TOP;
-
-	while (level && now >> 2 * level == last >> 2 * level)
-		level--;
-	return level;
 }

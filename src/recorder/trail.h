@@ -13,7 +13,4 @@
  */
 uint64_t seep_trail_advance(struct seep_rec_trail *t, uint64_t now_us, float before);
 
-/* The highest level of the ticks after `last` up to `now`: how often 4 divides it, at most 7. */
-uint32_t seep_trail_level(uint64_t last, uint64_t now);
-
 #endif

@@ -12,29 +12,22 @@
 
 #include "recording/private.h"
 
-#define SERIAL_SHIFT 48
-#define SERIAL_BITS 0x7full
-#define MARKS_SHIFT 55
-#define MARKS_BITS 0xffull
-#define PERIOD_BITS ((1ull << SERIAL_SHIFT) - 1)
 #define NR_LOCK_TRIES 200
 #define LOCK_PAUSE_NS 5000000
 
 static uint64_t next_control(uint64_t old, uint64_t period, int on)
 {
-	uint64_t serial = (old >> SERIAL_SHIFT & SERIAL_BITS) + 1;
+	uint64_t serial = (old + SEEP_REC_CONTROL_SERIAL) & SEEP_REC_CONTROL_SERIAL_MASK;
 	uint64_t is_on = on < 0 ? old & SEEP_REC_CONTROL_ON : on ? SEEP_REC_CONTROL_ON : 0;
 
 	if (!period)
-		period = old & PERIOD_BITS;
-	return is_on | (old & MARKS_BITS << MARKS_SHIFT) | (serial & SERIAL_BITS) << SERIAL_SHIFT | period;
+		period = old & (SEEP_REC_CONTROL_SERIAL - 1);
+	return is_on | (old & SEEP_REC_CONTROL_MARKS_MASK) | serial | period;
 }
 
 static uint64_t next_mark(uint64_t old)
 {
-	uint64_t nr = (old >> MARKS_SHIFT & MARKS_BITS) + 1;
-
-	return (old & ~(MARKS_BITS << MARKS_SHIFT)) | (nr & MARKS_BITS) << MARKS_SHIFT;
+	return (old & ~SEEP_REC_CONTROL_MARKS_MASK) | ((old + SEEP_REC_CONTROL_MARK) & SEEP_REC_CONTROL_MARKS_MASK);
 }
 
 /* ---- the control word in place ---- */

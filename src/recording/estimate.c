@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "recording/recording.h"
+#include "recording/private.h"
 
 struct seep_weight seep_weight_of(uint64_t size, uint64_t period)
 {
@@ -17,23 +17,24 @@ struct seep_weight seep_weight_of(uint64_t size, uint64_t period)
 	};
 }
 
+void estimate_add(struct seep_estimate *e, const struct seep_rec_sample *s)
+{
+	struct seep_weight w = seep_weight_of(s->size, s->period);
+
+	e->objects += w.objects;
+	e->bytes += w.bytes;
+	e->objects_var += w.objects_var;
+	e->bytes_var += w.bytes_var;
+	e->nr_samples++;
+}
+
 struct seep_estimate seep_recording_inuse(const struct seep_recording *r, uint8_t kind)
 {
 	struct seep_estimate e = { 0 };
 
-	for (size_t i = 0; i < r->nr_samples; i++) {
-		const struct seep_rec_sample *s = &r->samples[i];
-		struct seep_weight w;
-
-		if (s->kind != kind)
-			continue;
-		w = seep_weight_of(s->size, s->period);
-		e.objects += w.objects;
-		e.bytes += w.bytes;
-		e.objects_var += w.objects_var;
-		e.bytes_var += w.bytes_var;
-		e.nr_samples++;
-	}
+	for (size_t i = 0; i < r->nr_samples; i++)
+		if (r->samples[i].kind == kind)
+			estimate_add(&e, &r->samples[i]);
 	return e;
 }
 

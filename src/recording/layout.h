@@ -119,8 +119,16 @@ struct seep_rec_words {
 };
 #define SEEP_REC_WORDS_OFFSET 4096u
 #define SEEP_REC_CONTROL_ON (1ull << 63)
+#define SEEP_REC_CONTROL_MARK (1ull << 55) /* one mark */
+#define SEEP_REC_CONTROL_MARKS_MASK (0xffull << 55)
+#define SEEP_REC_CONTROL_SERIAL (1ull << 48) /* one change */
+#define SEEP_REC_CONTROL_SERIAL_MASK (0x7full << 48)
 #define SEEP_REC_CONTROL_MARKS(control) ((uint32_t)((control) >> 55) & 0xffu)
-#define SEEP_REC_PEAK_FALLEN 1ull /* the peak is over: snaps hold what changed since */
+#define SEEP_REC_MARK_COUNT_BITS 8
+#define SEEP_REC_MARK_COUNT(mark) ((uint32_t)(mark)&0xffu) /* of the word `mark` */
+#define SEEP_REC_MARK_NUMBER(mark) ((mark) >> SEEP_REC_MARK_COUNT_BITS)
+#define SEEP_REC_PEAK_NUMBER(peak) ((peak) >> 1) /* of the word `peak` */
+#define SEEP_REC_PEAK_FALLEN 1ull                /* the peak is over: snaps hold what changed since */
 
 /* Reason codes: bits of seep_rec_status.reasons (§7). */
 enum {
@@ -296,6 +304,27 @@ struct seep_rec_trail {
 	uint64_t reserved;
 	uint64_t checksum;
 };
+static inline uint32_t seep_rec_level_of_point(uint32_t i)
+{
+	return i / 3 < SEEP_REC_TRAIL_LEVELS - 1 ? i / 3 : SEEP_REC_TRAIL_LEVELS - 1;
+}
+/* The newest tick up to `last` that point `i` is of; 0: there is none. */
+static inline uint64_t seep_rec_tick_of_point(uint32_t i, uint64_t last)
+{
+	uint32_t level = seep_rec_level_of_point(i), p = i - 3 * level, is_top = level == SEEP_REC_TRAIL_LEVELS - 1;
+	uint64_t j = last >> 2 * level, want = is_top ? p : p + 1;
+
+	return j < want ? 0 : (j - (j - want) % (is_top ? 3 : 4)) << 2 * level;
+}
+/* The highest level of the ticks after `last` up to `now`: how often 4 divides it, at most 7 (§10.1). */
+static inline uint32_t seep_rec_level_of_ticks(uint64_t last, uint64_t now)
+{
+	uint32_t level = SEEP_REC_TRAIL_LEVELS - 1;
+
+	while (level && now >> 2 * level == last >> 2 * level)
+		level--;
+	return level;
+}
 
 /*
  * What one stack had in use at the peak (entry 2 × stack) or at the last mark (2 × stack + 1), saved when it was first

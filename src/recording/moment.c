@@ -9,7 +9,6 @@
 #include "recording/private.h"
 
 #define MAX_TIME_US (1ull << 52)
-#define LEVELS SEEP_REC_TRAIL_LEVELS
 /* Points of a trail are rounded to 24 bits: a difference of this share of them is none. */
 #define TRAIL_ROUNDING 0x1p-22
 /*
@@ -20,25 +19,10 @@
 
 /* ---- ticks of trails ---- */
 
-static uint64_t power_of_4(unsigned k)
-{
-	return 1ull << (2 * k);
-}
-
-/* The tick of point `i` of a trail whose newest is `last`; 0: there is no such point. */
-static uint64_t tick_of_point(unsigned i, uint64_t last)
-{
-	unsigned k = i / 3 < LEVELS - 1 ? i / 3 : LEVELS - 1, p = i - 3 * k;
-	uint64_t modulus = k < LEVELS - 1 ? 4 : 3, want = k < LEVELS - 1 ? p + 1 : p;
-	uint64_t newest = last / power_of_4(k), back = (newest % modulus + modulus - want) % modulus;
-
-	return newest < back ? 0 : (newest - back) * power_of_4(k);
-}
-
 /* How far apart ticks of the point's level are, at the least. */
 static uint64_t spacing_of_point(unsigned i)
 {
-	return power_of_4(i / 3 < LEVELS - 1 ? i / 3 : LEVELS - 1);
+	return 1ull << 2 * seep_rec_level_of_point(i);
 }
 
 static uint64_t distance(uint64_t a, uint64_t b)
@@ -53,7 +37,7 @@ static unsigned nearest_point(uint64_t last, uint64_t tick)
 	uint64_t best_distance = tick > last ? 0 : last + 1 - tick;
 
 	for (unsigned i = 0; i < SEEP_REC_NR_TRAIL; i++) {
-		uint64_t at = tick_of_point(i, last);
+		uint64_t at = seep_rec_tick_of_point(i, last);
 
 		if (at && distance(at, tick) < best_distance) {
 			best = i;
@@ -110,7 +94,7 @@ static enum seep_status find_time(const struct seep_recording *r, double now_s, 
 	set_now(now_s, m);
 	if (i < SEEP_REC_NR_TRAIL) {
 		m->source = SEEP_MOMENT_OF_TRAIL;
-		m->used_s = (double)(tick_of_point(i, now) * tick_s);
+		m->used_s = (double)(seep_rec_tick_of_point(i, now) * tick_s);
 		m->has_objects = false;
 	}
 	if (is_start_nearer(r, m))
@@ -165,8 +149,9 @@ static enum seep_status find_mark(const struct seep_recording *r, double now_s, 
 		return find_time(r, now_s, m, err);
 	m->used_s = m->time_s;
 	m->has_objects = true;
-	m->source = SEEP_REC_CONTROL_MARKS(r->words.control) == (r->words.mark & 0xff) ? SEEP_MOMENT_OF_MARK
-	                                                                               : SEEP_MOMENT_OF_SAMPLES;
+	m->source = SEEP_REC_CONTROL_MARKS(r->words.control) == SEEP_REC_MARK_COUNT(r->words.mark)
+	                    ? SEEP_MOMENT_OF_MARK
+	                    : SEEP_MOMENT_OF_SAMPLES;
 	return SEEP_OK;
 }
 
@@ -237,9 +222,9 @@ static bool then_of(const struct seep_recording *r, size_t stack, const struct s
 		return i < SEEP_REC_NR_TRAIL;
 	}
 	if (m->source == SEEP_MOMENT_OF_PEAK)
-		return snapped(&r->counters[stack].peak, r->words.peak >> 1, out);
+		return snapped(&r->counters[stack].peak, SEEP_REC_PEAK_NUMBER(r->words.peak), out);
 	if (m->source == SEEP_MOMENT_OF_MARK)
-		return snapped(&r->counters[stack].mark, r->words.mark >> 8, out);
+		return snapped(&r->counters[stack].mark, SEEP_REC_MARK_NUMBER(r->words.mark), out);
 	return false;
 }
 
@@ -288,17 +273,6 @@ static struct seep_estimate gone_of(const struct then *then, const struct seep_e
 	return gone;
 }
 
-static void add(struct seep_estimate *e, const struct seep_rec_sample *s)
-{
-	struct seep_weight w = seep_weight_of(s->size, s->period);
-
-	e->objects += w.objects;
-	e->bytes += w.bytes;
-	e->objects_var += w.objects_var;
-	e->bytes_var += w.bytes_var;
-	e->nr_samples++;
-}
-
 struct kept {
 	struct seep_estimate from, to, live;
 	struct then then_from, then_to;
@@ -325,11 +299,11 @@ static void sum_samples(const struct seep_recording *r, const struct seep_moment
 
 		if (r->stacks[s->stack].kind != s->kind)
 			continue;
-		add(&k->live, s);
+		estimate_add(&k->live, s);
 		if (seep_moment_has(from, gone[s->stack].is_same_from, s))
-			add(&k->from, s);
+			estimate_add(&k->from, s);
 		if (seep_moment_has(to, gone[s->stack].is_same_to, s))
-			add(&k->to, s);
+			estimate_add(&k->to, s);
 	}
 }
 

@@ -66,6 +66,11 @@ void sort_stable(void *entries, size_t nr, size_t size);
 /* Sorts by time; of entries with equal times one stays. Returns how many are left. */
 size_t sort_by_time(void *entries, size_t nr, size_t size);
 
+/* ---- estimate.c ---- */
+
+/* *e += what one live sample stands for. */
+void estimate_add(struct seep_estimate *e, const struct seep_rec_sample *s);
+
 /* ---- samples.c ---- */
 
 /* Of samples with equal address and kind only the newest stays; stacks that do not exist become the unknown one. */

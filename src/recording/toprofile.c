@@ -79,20 +79,6 @@ static void set_value(struct figures *f, enum value v, double value, double vari
 	f->has_variance |= variance > 0;
 }
 
-/* SEEP_NO_ID when memory is out. */
-static uint32_t add_row(struct conversion *c, uint32_t stack, const struct figures *f)
-{
-	double values[NR_VALUES], variances[NR_VALUES];
-	uint32_t nr = 0;
-
-	for (enum value v = 0; v < NR_VALUES; v++)
-		if (has_value(c->choice, v)) {
-			values[nr] = f->values[v];
-			variances[nr++] = f->variances[v];
-		}
-	return seep_profile_add_sample(c->p, stack, values, f->has_variance ? variances : NULL);
-}
-
 static bool add_types(struct conversion *c)
 {
 	struct seep_profile *p = c->p;
@@ -232,6 +218,25 @@ static bool add_heaps(struct conversion *c)
 
 /* ---- rows ---- */
 
+/* A row of the recording's stack `idx`, in the heap of that kind; SEEP_NO_ID when memory is out. */
+static uint32_t add_row(struct conversion *c, uint32_t idx, uint8_t kind, const struct figures *f)
+{
+	double values[NR_VALUES], variances[NR_VALUES];
+	uint32_t nr = 0, stack = stack_of(c, idx), row;
+
+	if (stack == SEEP_NO_ID)
+		return SEEP_NO_ID;
+	for (enum value v = 0; v < NR_VALUES; v++)
+		if (has_value(c->choice, v)) {
+			values[nr] = f->values[v];
+			variances[nr++] = f->variances[v];
+		}
+	row = seep_profile_add_sample(c->p, stack, values, f->has_variance ? variances : NULL);
+	if (row != SEEP_NO_ID)
+		c->p->samples.heap[row] = c->heaps[kind];
+	return row;
+}
+
 /* Threads that came and went under one name have no one id. */
 static void set_thread(struct conversion *c, uint32_t row, uint32_t thread)
 {
@@ -276,18 +281,16 @@ static bool add_live_sample(struct conversion *c, const struct seep_rec_sample *
 {
 	struct figures f = { .has_variance = false };
 	double age = c->now_s - (double)s->birth_us / 1e6;
-	uint32_t stack, row;
+	uint32_t row;
 
 	figures_of_sample(c, s, &f);
 	if (is_nothing(c, &f))
 		return true;
-	stack = stack_of(c, s->stack);
-	row = stack == SEEP_NO_ID ? SEEP_NO_ID : add_row(c, stack, &f);
+	row = add_row(c, s->stack, s->kind, &f);
 	if (row == SEEP_NO_ID)
 		return false;
 	c->p->samples.age_s[row] = (float)(age > 0 ? age : 0);
 	c->p->samples.nr_blocks[row] = 1;
-	c->p->samples.heap[row] = c->heaps[s->kind];
 	set_thread(c, row, s->thread);
 	return true;
 }
@@ -296,7 +299,7 @@ static bool add_live_sample(struct conversion *c, const struct seep_rec_sample *
 static bool add_gone(struct conversion *c, uint32_t idx, const struct seep_estimate *gone, int sign)
 {
 	struct figures f = { .has_variance = false };
-	uint32_t stack, row;
+	uint32_t row;
 
 	if (gone->bytes <= 0)
 		return true;
@@ -307,12 +310,10 @@ static bool add_gone(struct conversion *c, uint32_t idx, const struct seep_estim
 	set_value(&f, sign > 0 ? VALUE_AFTER_SPACE : VALUE_BEFORE_SPACE, gone->bytes, gone->bytes_var);
 	set_value(&f, VALUE_GROWTH_OBJECTS, sign * gone->objects, gone->objects_var);
 	set_value(&f, VALUE_GROWTH_SPACE, sign * gone->bytes, gone->bytes_var);
-	stack = stack_of(c, idx);
-	row = stack == SEEP_NO_ID ? SEEP_NO_ID : add_row(c, stack, &f);
+	row = add_row(c, idx, c->r->stacks[idx].kind, &f);
 	if (row == SEEP_NO_ID)
 		return false;
 	c->p->samples.nr_blocks[row] = (uint32_t)fmin((double)gone->nr_samples, UINT32_MAX);
-	c->p->samples.heap[row] = c->heaps[c->r->stacks[idx].kind];
 	return true;
 }
 
@@ -320,18 +321,16 @@ static bool add_alloc_totals(struct conversion *c, uint32_t idx)
 {
 	const struct seep_rec_counters *t = &c->r->counters[idx].c;
 	struct figures f = { .has_variance = false };
-	uint32_t stack, row;
+	uint32_t row;
 
 	if (!t->nr_alloc && t->alloc_objects <= 0)
 		return true;
 	set_value(&f, VALUE_ALLOC_OBJECTS, t->alloc_objects, t->alloc_objects_var);
 	set_value(&f, VALUE_ALLOC_SPACE, t->alloc_bytes, t->alloc_bytes_var);
-	stack = stack_of(c, idx);
-	row = stack == SEEP_NO_ID ? SEEP_NO_ID : add_row(c, stack, &f);
+	row = add_row(c, idx, c->r->stacks[idx].kind, &f);
 	if (row == SEEP_NO_ID)
 		return false;
 	c->p->samples.nr_alloc_samples[row] = t->nr_alloc;
-	c->p->samples.heap[row] = c->heaps[c->r->stacks[idx].kind];
 	return true;
 }
 

@@ -11,7 +11,6 @@
 #include "recording/private.h"
 
 #define TICK_US 1000000ull
-#define NR_LEVELS 8u
 #define NOTHING SIZE_MAX
 
 struct seep_recording_writer {
@@ -109,35 +108,18 @@ const struct seep_rec_header *seep_recording_writer_header(const struct seep_rec
 	return &w->header;
 }
 
-/* How often 4 divides the tick, at most NR_LEVELS − 1 times. */
-static unsigned level_of(uint64_t tick)
-{
-	unsigned level = 0;
-
-	while (level < NR_LEVELS - 1 && tick % 4 == 0) {
-		tick /= 4;
-		level++;
-	}
-	return level;
-}
-
-/* The highest level among the ticks passed since the newest entry. */
+/* The highest level among the ticks passed since the newest entry; any number of times divides tick 0. */
 static unsigned highest_level(const struct seep_recording_writer *w, uint64_t tick)
 {
 	uint64_t before = w->newest == NOTHING ? 0 : w->entries[w->newest].time_us / TICK_US;
-	unsigned level = level_of(tick), highest = level;
-	uint64_t step = 1;
 
-	for (level = 0; level < NR_LEVELS; level++, step *= 4)
-		if (tick / step > before / step && level > highest)
-			highest = level;
-	return highest;
+	return tick ? seep_rec_level_of_ticks(before, tick) : SEEP_REC_TRAIL_LEVELS - 1;
 }
 
 /* An empty slot among those of the level, else the one with the oldest entry. */
 static size_t place_of(const struct seep_recording_writer *w, unsigned level)
 {
-	size_t per_level = w->cap / NR_LEVELS, first = level * per_level, best = first;
+	size_t per_level = w->cap / SEEP_REC_TRAIL_LEVELS, first = level * per_level, best = first;
 
 	for (size_t i = first; i < first + per_level; i++) {
 		if (!w->entries[i].checksum)
@@ -154,7 +136,7 @@ enum seep_status seep_recording_writer_system(struct seep_recording_writer *w, s
 {
 	uint64_t tick = s.time_us / TICK_US;
 
-	if (w->cap < NR_LEVELS)
+	if (w->cap < SEEP_REC_TRAIL_LEVELS)
 		return SEEP_OK;
 	if (w->newest == NOTHING || tick > w->entries[w->newest].time_us / TICK_US)
 		w->newest = place_of(w, highest_level(w, tick));

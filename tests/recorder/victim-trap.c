@@ -18,6 +18,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "recorder/sys.h"
 #include "victim.h"
 
 _Bool find_recorder(unsigned long *start, unsigned long *end)
@@ -38,33 +39,6 @@ _Bool find_recorder(unsigned long *start, unsigned long *end)
 	return is_found;
 }
 
-static long bare(long nr, long a, long b, long c, long d, long e, long f)
-{
-#if defined(__x86_64__)
-	long result;
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-
-	__asm__ volatile("syscall"
-	                 : "=a"(result)
-	                 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-	                 : "rcx", "r11", "memory");
-	return result;
-#else
-	register long x8 __asm__("x8") = nr;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-	register long x3 __asm__("x3") = d;
-	register long x4 __asm__("x4") = e;
-	register long x5 __asm__("x5") = f;
-
-	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-	return x0;
-#endif
-}
-
 static uint32_t *counts;
 static long owner;
 
@@ -74,16 +48,16 @@ static void on_call(int signal, siginfo_t *info, void *context)
 	long nr = info->si_syscall;
 
 	if (nr >= 0 && nr < TRAP_NUMBERS)
-		__atomic_fetch_add(&counts[nr + (bare(SYS_getpid, 0, 0, 0, 0, 0, 0) == owner ? 0 : TRAP_NUMBERS)], 1,
-		                   __ATOMIC_RELAXED);
+		__atomic_fetch_add(&counts[nr + (sys_call(SYS_getpid, 0, 0, 0, 0, 0, 0) == owner ? 0 : TRAP_NUMBERS)],
+		                   1, __ATOMIC_RELAXED);
 #if defined(__x86_64__)
 	greg_t *r = c->uc_mcontext.gregs;
 
-	r[REG_RAX] = bare(nr, r[REG_RDI], r[REG_RSI], r[REG_RDX], r[REG_R10], r[REG_R8], r[REG_R9]);
+	r[REG_RAX] = sys_call(nr, r[REG_RDI], r[REG_RSI], r[REG_RDX], r[REG_R10], r[REG_R8], r[REG_R9]);
 #else
 	unsigned long long *r = c->uc_mcontext.regs;
 
-	r[0] = (unsigned long long)bare(nr, (long)r[0], (long)r[1], (long)r[2], (long)r[3], (long)r[4], (long)r[5]);
+	r[0] = (unsigned long long)sys_call(nr, (long)r[0], (long)r[1], (long)r[2], (long)r[3], (long)r[4], (long)r[5]);
 #endif
 }
 
@@ -119,7 +93,7 @@ void trap_install(const char *path)
 	};
 	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
 
-	bare(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
-	if (bare(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program, 0, 0, 0))
+	sys_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0);
+	if (sys_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program, 0, 0, 0))
 		unsupported("no seccomp filters here");
 }

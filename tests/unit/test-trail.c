@@ -98,14 +98,14 @@ static void a_trail_reaches_back(void)
 
 static void levels_are_powers_of_four(void)
 {
-	EQ_U(seep_trail_level(0, 1), 0);
-	EQ_U(seep_trail_level(3, 4), 1);
-	EQ_U(seep_trail_level(4, 5), 0);
-	EQ_U(seep_trail_level(15, 16), 2);
-	EQ_U(seep_trail_level(5, 9), 1);    /* 8 has passed */
-	EQ_U(seep_trail_level(1, 1000), 4); /* 256, 512, 768 */
-	EQ_U(seep_trail_level(16383, 16384), 7);
-	EQ_U(seep_trail_level(65535, 65536), 7);
+	EQ_U(seep_rec_level_of_ticks(0, 1), 0);
+	EQ_U(seep_rec_level_of_ticks(3, 4), 1);
+	EQ_U(seep_rec_level_of_ticks(4, 5), 0);
+	EQ_U(seep_rec_level_of_ticks(15, 16), 2);
+	EQ_U(seep_rec_level_of_ticks(5, 9), 1);    /* 8 has passed */
+	EQ_U(seep_rec_level_of_ticks(1, 1000), 4); /* 256, 512, 768 */
+	EQ_U(seep_rec_level_of_ticks(16383, 16384), 7);
+	EQ_U(seep_rec_level_of_ticks(65535, 65536), 7);
 }
 
 /* A program whose cost is as its rate over the period, second by second. */
