@@ -10,13 +10,13 @@ scale=$((1 + 3 * ${LONG:-0}))
 exact="SEEP_OPTIONS=period=1,size=256M LD_PRELOAD=$recorder"
 raw="DUMP_HEAPTRACK_OUTPUT=$work/heaptrack.raw LD_PRELOAD=$heaptrack_preload"
 
-beside() { # beside HEADING COMMAND
+beside() { # beside HEADING COMMAND [ENVIRONMENT]
 	heading "$1"
 	if missing heaptrack 'heaptrack'; then
-		bench/alternate.py "$rounds" "plain=$2" "seep --exact=$exact $2"
+		bench/alternate.py "$rounds" "plain=${3-} $2" "seep --exact=$exact ${3-} $2"
 	else
-		bench/alternate.py --share-of=heaptrack "$rounds" "plain=$2" "seep --exact=$exact $2" \
-			"heaptrack's preload alone=$raw $2" "heaptrack=heaptrack -o $work/heaptrack $2"
+		bench/alternate.py --share-of=heaptrack "$rounds" "plain=${3-} $2" "seep --exact=$exact ${3-} $2" \
+			"heaptrack's preload alone=$raw ${3-} $2" "heaptrack=${3-} heaptrack -o $work/heaptrack $2"
 	fi
 	rm -f "$work"/heaptrack* "$SEEP_DIR"/*
 }
@@ -29,7 +29,7 @@ beside '40-deep stacks, 8 threads' "$work/deep 8 $((125000 * scale))"
 beside 'thread start and join' "$work/starts thread $((10000 * scale))"
 [ -e "$work/work.sql" ] || bench/programs.sh inputs
 beside 'sqlite, bulk insert and index' "/usr/bin/sqlite3 -init $work/work.sql :memory: .quit"
-beside 'python, PYTHONMALLOC=malloc' "PYTHONMALLOC=malloc /usr/bin/python3 -S $work/work.py"
+beside 'python, PYTHONMALLOC=malloc' "/usr/bin/python3 -S $work/work.py" PYTHONMALLOC=malloc
 
 heading 'HEAPPROFILE over tcmalloc: churn, a twentieth of the work'
 missing "$tcmalloc" 'gperftools' ||
